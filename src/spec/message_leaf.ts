@@ -1,0 +1,14 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+
+/**
+ * The contract's leaf of one message: sha256(messageType ‖ sender ‖ payload).
+ *
+ * @param messageType 32 bytes, the uint256 big-endian.
+ * @param sender 20 bytes, the contract's `msg.sender`.
+ * @param payload any length, also none.
+ * @returns 32 bytes.
+ * @spec specs/message-bus/beacon-chain.md#get_message_leaf
+ */
+export function getMessageLeaf(messageType: Uint8Array, sender: Uint8Array, payload: Uint8Array): Uint8Array {
+  return sha256.create().update(messageType).update(sender).update(payload).digest();
+}
