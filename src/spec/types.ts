@@ -2,6 +2,7 @@
  * SSZ types of the message-bus fork: Fulu's, with the proposal's fields.
  * @spec specs/message-bus/beacon-chain.md#containers
  */
+import "./hasher.ts";
 import { ContainerType, ListCompositeType, type ValueOf, VectorCompositeType } from "@chainsafe/ssz";
 import { ssz } from "@lodestar/types";
 import { MESSAGE_BUS_PROOF_LENGTH } from "./constants.ts";
