@@ -1,0 +1,95 @@
+/** The `msgbus` program: finds the command, chooses the preset, imports only what runs, words every failure. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { CodedError, errorMessage } from "../base/errors.ts";
+import { requestedPreset } from "./preset.ts";
+
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+/** EX_SOFTWARE of sysexits.h: the fault is ours. */
+export const EXIT_BUG = 70;
+
+interface CommandEntry {
+  readonly summary: string;
+  /** The preset where neither `--preset` nor `--network` names one. */
+  readonly defaultPreset?: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** What `msgbus --help` lists; a command's module is imported only when that command is asked for. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {};
+
+function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return manifest.version;
+}
+
+/** The program with `commandName` (if there is such a command) in full and the others in outline. */
+export async function createProgram(commandName: string | undefined): Promise<Command> {
+  const program = new Command("msgbus")
+    .description("A gossip node for Ethereum's EL→CL message bus, and the tools around it")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .showHelpAfterError("Run with --help for the options and examples.")
+    .exitOverride();
+  for (const [name, entry] of Object.entries(COMMANDS)) {
+    const command = name === commandName ? await entry.load() : new Command(name);
+    program.addCommand(withSettings(command.summary(entry.summary), program));
+  }
+  return program;
+}
+
+/** `addCommand` passes nothing on, so that a command would exit by itself instead of throwing. */
+function withSettings(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) withSettings(child, command);
+  return command;
+}
+
+/** Runs one command line, without `node` and script. Never throws; sets `process.exitCode`. */
+export async function main(args: readonly string[]): Promise<void> {
+  process.on("uncaughtException", (error) =>
+    isBrokenPipe(error) ? onBrokenPipe() : process.exit(report(error, args)),
+  );
+  process.stdout.on("error", (error) => (isBrokenPipe(error) ? onBrokenPipe() : process.exit(report(error, args))));
+  process.stderr.on("error", onBrokenPipe);
+  try {
+    const commandName = args.find((arg) => !arg.startsWith("-") && arg !== "help");
+    const preset = requestedPreset(args) ?? COMMANDS[commandName ?? ""]?.defaultPreset;
+    if (preset !== undefined) process.env.LODESTAR_PRESET = preset;
+    const program = await createProgram(commandName);
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    process.exitCode = report(error, args);
+  }
+}
+
+/** Words the failure on stderr (commander has already worded its own); the exit code. */
+function report(error: unknown, args: readonly string[]): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  const stack = error instanceof Error ? `${error.stack}\n` : "";
+  if (error instanceof CodedError) {
+    process.stderr.write(`error: ${error.message} (${error.code})\n${wantsStack(args) ? stack : ""}`);
+    return EXIT_FAILURE;
+  }
+  process.stderr.write(
+    `error: ${errorMessage(error)}\nThis is a bug in msgbus ${packageVersion()}: please report it with these lines.\n${stack}`,
+  );
+  return EXIT_BUG;
+}
+
+function wantsStack(args: readonly string[]): boolean {
+  return Boolean(process.env.MSGBUS_DEBUG) || /--log-level[= ](debug|trace)/.test(args.join(" "));
+}
+
+/** The reader of our output has gone (`| head`, a closed terminal): EPIPE from a pipe, EIO from a terminal. */
+function isBrokenPipe(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return (code === "EPIPE" || code === "EIO") && syscall === "write";
+}
+
+/** Nobody reads on: leave quietly, by way of the command's own shutdown where it has one. */
+function onBrokenPipe(): void {
+  if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+  else process.exit();
+}

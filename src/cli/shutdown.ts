@@ -1,0 +1,24 @@
+/** How a long-running command is asked to leave. */
+import type { Clock } from "../base/clock.ts";
+
+/**
+ * One Ctrl-C may arrive twice: from the terminal, and forwarded by the launcher. Only a signal later than this after
+ * the first one means that the user has lost patience.
+ */
+const REPEATED_SIGNAL_MS = 1_000;
+
+/** Aborts on the first SIGINT, SIGTERM or SIGHUP; a later one ends the process at once. */
+export function createShutdownSignal(clock: Clock): AbortSignal {
+  const controller = new AbortController();
+  let askedMs = 0;
+  const ask = (signal: NodeJS.Signals) => {
+    if (!controller.signal.aborted) {
+      askedMs = clock.monotonicMs();
+      controller.abort(signal);
+    } else if (clock.monotonicMs() - askedMs > REPEATED_SIGNAL_MS) {
+      process.exit(130);
+    }
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, ask);
+  return controller.signal;
+}
