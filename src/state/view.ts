@@ -1,4 +1,6 @@
 /** What validation may read of a state: a value, taken once from a head or finalized state, never written. */
+import { type CachedBeaconStateMessageBus, type ChainState, isMessageBusState } from "./beacon_state.ts";
+import { getVerifiedRoots, RootsIndex } from "./roots.ts";
 
 /** The fields of a validator that the rules look at; epochs are exact, `FAR_FUTURE_EPOCH` is `Infinity`. */
 export interface ValidatorRecord {
@@ -8,8 +10,10 @@ export interface ValidatorRecord {
   readonly exitEpoch: number;
 }
 
-/** The stored message bus roots of one state: each root counted by the slots of the vector it stands in. */
+/** The stored message bus roots of one state, as far as verified payloads brought them. */
 export interface RootsView {
+  /** Of the last payload in the state. */
+  readonly latestBlockNumber: number;
   /** Whether the 32-byte root is stored and backed by a verified payload; an all-zero root never is. */
   has(root: Uint8Array): boolean;
   /**
@@ -27,4 +31,45 @@ export interface StateView {
   getValidator(index: number): ValidatorRecord | null;
   hasPendingWithdrawal(index: number): boolean;
   readonly roots: RootsView;
+}
+
+const NO_BLOCKS: ReadonlySet<number> = new Set();
+
+/**
+ * Takes the view of a state that nobody writes to any more. Cheap: the registry is read where it stands, pending
+ * withdrawals are gathered when first asked for. A state before the message-bus fork has no roots.
+ *
+ * @param unverifiedBlockNumbers of the payloads on this state's branch whose roots must not count: imported
+ *   optimistically, neither verified since nor passed by finality.
+ */
+export function createStateView(state: ChainState, unverifiedBlockNumbers: ReadonlySet<number> = NO_BLOCKS): StateView {
+  const { validators } = state as CachedBeaconStateMessageBus;
+  const validatorCount = validators.length;
+  let pendingWithdrawals: Set<number> | null = null;
+  return {
+    slot: state.slot,
+    epoch: state.epochCtx.epoch,
+    roots: isMessageBusState(state) ? getVerifiedRoots(state, unverifiedBlockNumbers) : RootsIndex.empty,
+    getValidatorIndex(pubkey) {
+      // The cache is shared with later states and other forks, whose registries may be longer.
+      const index = state.epochCtx.pubkeyCache.getIndex(pubkey);
+      return index !== null && index < validatorCount ? index : null;
+    },
+    getValidator: (index) => (index < validatorCount ? validators.getReadonly(index) : null),
+    hasPendingWithdrawal(index) {
+      pendingWithdrawals ??= gatherPendingWithdrawals(state);
+      return pendingWithdrawals.has(index);
+    },
+  };
+}
+
+/** Validators for which `get_pending_balance_to_withdraw` is not zero. */
+function gatherPendingWithdrawals(state: ChainState): Set<number> {
+  const indices = new Set<number>();
+  for (const { validatorIndex, amount } of (
+    state as CachedBeaconStateMessageBus
+  ).pendingPartialWithdrawals.getAllReadonly()) {
+    if (amount > 0n) indices.add(validatorIndex);
+  }
+  return indices;
 }

@@ -1,0 +1,146 @@
+/**
+ * The stored message bus roots of one state, for lookups in constant time.
+ *
+ * A payload overwrites exactly one slot, in turn. So the newest payload that brought a root decides how long it will
+ * stand, and one number per root is enough: the root stands while that payload is among the last
+ * BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR, however many older slots repeat it.
+ */
+import type { Node } from "@chainsafe/persistent-merkle-tree";
+import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../spec/preset.ts";
+import type { CachedBeaconStateMessageBus } from "./beacon_state.ts";
+import type { RootsView } from "./view.ts";
+
+const WINDOW = BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
+
+/**
+ * Payloads that a chain of indices holds beside the map it shares with its ancestors. Bounds what each new block
+ * copies (≤ 64 entries), and spreads the copy of the shared map (≤ WINDOW entries) over as many blocks.
+ */
+const RECENT_PAYLOADS_LIMIT = 64;
+
+/** 32 bytes as a string of 32 latin1 characters: the cheapest map key. */
+function keyOf(root: Uint8Array): string {
+  return Buffer.from(root.buffer, root.byteOffset, root.byteLength).toString("latin1");
+}
+
+const ZERO_KEY = "\0".repeat(32);
+
+/** An immutable value: `withPayload` makes the next block's, and this one stays good for forks and reorgs. */
+export class RootsIndex implements RootsView {
+  readonly latestBlockNumber: number;
+  /** Newest block number by root, as of an ancestor; may hold roots that have been evicted since. */
+  readonly #shared: ReadonlyMap<string, number>;
+  /** The same for the payloads since. */
+  readonly #recent: ReadonlyMap<string, number>;
+
+  private constructor(latestBlockNumber: number, shared: ReadonlyMap<string, number>, recent: Map<string, number>) {
+    this.latestBlockNumber = latestBlockNumber;
+    this.#shared = shared;
+    this.#recent = recent;
+  }
+
+  /**
+   * @param roots the vector, 32 bytes a slot; all zero is no root.
+   * @param latestBlockNumber of the last payload that was stored in it.
+   * @param skips whether to leave out the root that a payload brought, by its block number.
+   */
+  static fromVector(
+    roots: readonly Uint8Array[],
+    latestBlockNumber: number,
+    skips: (blockNumber: number) => boolean = () => false,
+  ): RootsIndex {
+    const newest = new Map<string, number>();
+    for (let age = WINDOW - 1; age >= 0; age--) {
+      const blockNumber = latestBlockNumber - age;
+      const key = keyOf(roots[mod(blockNumber, WINDOW)] as Uint8Array);
+      if (key !== ZERO_KEY && !skips(blockNumber)) newest.set(key, blockNumber);
+    }
+    return new RootsIndex(latestBlockNumber, newest, new Map());
+  }
+
+  static readonly empty = new RootsIndex(0, new Map(), new Map());
+
+  /** The index after the payload of the next block number. */
+  withNextPayload(root: Uint8Array): RootsIndex {
+    const blockNumber = this.latestBlockNumber + 1;
+    let shared = this.#shared;
+    let recent = new Map(this.#recent);
+    const key = keyOf(root);
+    if (key !== ZERO_KEY) recent.set(key, blockNumber);
+    if (recent.size > RECENT_PAYLOADS_LIMIT) {
+      const merged = new Map<string, number>();
+      for (const [oldKey, number] of shared) if (number > blockNumber - WINDOW) merged.set(oldKey, number);
+      for (const [newKey, number] of recent) merged.set(newKey, number);
+      shared = merged;
+      recent = new Map();
+    }
+    return new RootsIndex(blockNumber, shared, recent);
+  }
+
+  has(root: Uint8Array): boolean {
+    return this.payloadsUntilEvicted(root) >= 0;
+  }
+
+  payloadsUntilEvicted(root: Uint8Array): number {
+    const key = keyOf(root);
+    const newest = this.#recent.get(key) ?? this.#shared.get(key);
+    return newest === undefined ? -1 : Math.max(newest + WINDOW - 1 - this.latestBlockNumber, -1);
+  }
+}
+
+/** Keyed by the vector's tree, which forks of a state share until a payload changes it, and freed with it. */
+const indices = new WeakMap<Node, RootsIndex>();
+
+/**
+ * All roots that the state stores: what a block may use. Built from the vector once (1.6 ms for 8192 roots), then
+ * carried on by `storeMessageBusRoot`.
+ */
+export function getStoredRoots(state: CachedBeaconStateMessageBus): RootsIndex {
+  const { blockNumber } = state.latestExecutionPayloadHeader;
+  const vector = state.messageBusRoots;
+  // Nodes can be read only when what was set is in the tree.
+  vector.commit();
+  const known = indices.get(vector.node);
+  if (known?.latestBlockNumber === blockNumber) return known;
+  const index = RootsIndex.fromVector(vector.getAllReadonly(), blockNumber);
+  indices.set(vector.node, index);
+  return index;
+}
+
+/**
+ * The same without what the given blocks brought, by their block numbers on this state's branch: those that were
+ * imported optimistically, and have not been verified since nor passed by finality.
+ */
+export function getVerifiedRoots(
+  state: CachedBeaconStateMessageBus,
+  unverifiedBlockNumbers: ReadonlySet<number>,
+): RootsIndex {
+  if (unverifiedBlockNumbers.size === 0) return getStoredRoots(state);
+  const vector = state.messageBusRoots;
+  vector.commit();
+  return RootsIndex.fromVector(vector.getAllReadonly(), state.latestExecutionPayloadHeader.blockNumber, (blockNumber) =>
+    unverifiedBlockNumbers.has(blockNumber),
+  );
+}
+
+/**
+ * Stores a payload's root in its slot of the vector, and the index of the result beside it.
+ * @spec specs/message-bus/beacon-chain.md#modified-process_execution_payload
+ */
+export function storeMessageBusRoot(
+  state: CachedBeaconStateMessageBus,
+  blockNumber: number,
+  messageBusRoot: Uint8Array,
+): void {
+  const vector = state.messageBusRoots;
+  vector.commit();
+  const parent = indices.get(vector.node);
+  vector.set(mod(blockNumber, WINDOW), messageBusRoot);
+  vector.commit();
+  // Where block numbers do not follow (an unverified payload may say anything) the index is built anew when asked for.
+  if (parent?.latestBlockNumber === blockNumber - 1) indices.set(vector.node, parent.withNextPayload(messageBusRoot));
+}
+
+function mod(n: number, modulus: number): number {
+  return ((n % modulus) + modulus) % modulus;
+}
