@@ -128,7 +128,7 @@ export function getVerifiedRoots(
  * @spec specs/message-bus/beacon-chain.md#modified-process_execution_payload
  */
 export function storeMessageBusRoot(
-  state: CachedBeaconStateMessageBus,
+  state: Pick<CachedBeaconStateMessageBus, "messageBusRoots">,
   blockNumber: number,
   messageBusRoot: Uint8Array,
 ): void {

@@ -1,12 +1,12 @@
 /** The triggered exit as a block operation, and the rules that blocks, packing and gossip share. */
 import { FAR_FUTURE_EPOCH, ForkSeq } from "@lodestar/params";
-import { type CachedBeaconStateElectra, getPendingBalanceToWithdraw } from "@lodestar/state-transition";
+import { getPendingBalanceToWithdraw } from "@lodestar/state-transition";
 import { initiateValidatorExit } from "@lodestar/state-transition/block";
 import { CodedError } from "../base/errors.ts";
 import { TRIGGERED_EXIT_MESSAGE_TYPE } from "../spec/constants.ts";
 import { getMessageLeaf } from "../spec/message_leaf.ts";
 import type { TriggeredExit } from "../spec/types.ts";
-import type { CachedBeaconStateMessageBus } from "./beacon_state.ts";
+import { asFulu, type CachedBeaconStateMessageBus } from "./beacon_state.ts";
 import { isValidMessageBusProof, readClaimedCount } from "./proof.ts";
 import { getStoredRoots } from "./roots.ts";
 import type { ValidatorRecord } from "./view.ts";
@@ -97,7 +97,7 @@ export function getTriggeredExitValidity(
   if (!isActiveValidator(validator, epoch)) return { code: "NOT_ACTIVE" };
   if (isExitInitiated(validator)) return { code: "EXIT_INITIATED" };
   if (epoch < earliestExitEpoch(validator, state.config.SHARD_COMMITTEE_PERIOD)) return { code: "TOO_YOUNG" };
-  if (getPendingBalanceToWithdraw(asElectra(state), validatorIndex) !== 0) return { code: "PENDING_WITHDRAWAL" };
+  if (getPendingBalanceToWithdraw(asFulu(state), validatorIndex) !== 0) return { code: "PENDING_WITHDRAWAL" };
 
   return { code: "VALID", validatorIndex };
 }
@@ -111,11 +111,6 @@ export function processTriggeredExit(state: CachedBeaconStateMessageBus, operati
   if (validity.code !== "VALID") {
     throw new CodedError(validity.code, `The block's triggered exit is invalid: ${validity.code}`);
   }
-  const electra = asElectra(state);
-  initiateValidatorExit(ForkSeq.fulu, electra, electra.validators.get(validity.validatorIndex));
-}
-
-/** The library's exit rules are typed by fork; every field that they touch is ours too, unchanged. */
-function asElectra(state: CachedBeaconStateMessageBus): CachedBeaconStateElectra {
-  return state as unknown as CachedBeaconStateElectra;
+  const fulu = asFulu(state);
+  initiateValidatorExit(ForkSeq.fulu, fulu, fulu.validators.get(validity.validatorIndex));
 }

@@ -1,5 +1,5 @@
 /** What validation may read of a state: a value, taken once from a head or finalized state, never written. */
-import { type CachedBeaconStateMessageBus, type ChainState, isMessageBusState } from "./beacon_state.ts";
+import { type CachedBeaconStateMessageBus, type CachedState, isMessageBusState } from "./beacon_state.ts";
 import { getVerifiedRoots, RootsIndex } from "./roots.ts";
 
 /** The fields of a validator that the rules look at; epochs are exact, `FAR_FUTURE_EPOCH` is `Infinity`. */
@@ -42,7 +42,10 @@ const NO_BLOCKS: ReadonlySet<number> = new Set();
  * @param unverifiedBlockNumbers of the payloads on this state's branch whose roots must not count: imported
  *   optimistically, neither verified since nor passed by finality.
  */
-export function createStateView(state: ChainState, unverifiedBlockNumbers: ReadonlySet<number> = NO_BLOCKS): StateView {
+export function createStateView(
+  state: CachedState,
+  unverifiedBlockNumbers: ReadonlySet<number> = NO_BLOCKS,
+): StateView {
   const { validators } = state as CachedBeaconStateMessageBus;
   const validatorCount = validators.length;
   let pendingWithdrawals: Set<number> | null = null;
@@ -64,7 +67,7 @@ export function createStateView(state: ChainState, unverifiedBlockNumbers: Reado
 }
 
 /** Validators for which `get_pending_balance_to_withdraw` is not zero. */
-function gatherPendingWithdrawals(state: ChainState): Set<number> {
+function gatherPendingWithdrawals(state: CachedState): Set<number> {
   const indices = new Set<number>();
   for (const { validatorIndex, amount } of (
     state as CachedBeaconStateMessageBus
