@@ -133,11 +133,7 @@ function withForkBoundary(boundaries: ForkBoundary[], forkEpoch: number): ForkBo
   if (forkEpoch === Number.POSITIVE_INFINITY) return boundaries;
   const before = boundaries.filter(({ epoch }) => epoch <= forkEpoch);
   const after = boundaries.filter(({ epoch }) => epoch > forkEpoch);
-  return [
-    ...before,
-    { fork: FORK_NAME, epoch: forkEpoch },
-    ...after.map(({ epoch }) => ({ fork: FORK_NAME, epoch })),
-  ];
+  return [...before, { fork: FORK_NAME, epoch: forkEpoch }, ...after.map(({ epoch }) => ({ fork: FORK_NAME, epoch }))];
 }
 
 function assertSchedule(base: ChainForkConfig, parameters: MessageBusParameters): void {
