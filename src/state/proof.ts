@@ -8,7 +8,7 @@ import { MESSAGE_BUS_CAPACITY, MESSAGE_BUS_PROOF_LENGTH } from "../spec/constant
 import type { RootsView } from "./view.ts";
 
 const HASH_SIZE_BYTES = 32;
-const PROOF_SIZE_BYTES = MESSAGE_BUS_PROOF_LENGTH * HASH_SIZE_BYTES;
+export const PROOF_SIZE_BYTES = MESSAGE_BUS_PROOF_LENGTH * HASH_SIZE_BYTES;
 
 /** sha256 of a 64-byte `input` into a 32-byte `output` that does not overlap it. */
 type HashInto = (input: Uint8Array, output: Uint8Array) => void;

@@ -1,5 +1,7 @@
 /** What validation may read of a state: a value, taken once from a head or finalized state, never written. */
-import { type CachedBeaconStateMessageBus, type CachedState, isMessageBusState } from "./beacon_state.ts";
+import type { Node } from "@chainsafe/persistent-merkle-tree";
+import { BeaconState } from "../spec/types.ts";
+import { type CachedState, isMessageBusState } from "./beacon_state.ts";
 import { getVerifiedRoots, RootsIndex } from "./roots.ts";
 
 /** The fields of a validator that the rules look at; epochs are exact, `FAR_FUTURE_EPOCH` is `Infinity`. */
@@ -35,9 +37,11 @@ export interface StateView {
 
 const NO_BLOCKS: ReadonlySet<number> = new Set();
 
+const { validators: Validators, pendingPartialWithdrawals: PendingPartialWithdrawals } = BeaconState.fields;
+
 /**
- * Takes the view of a state that nobody writes to any more. Cheap: the registry is read where it stands, pending
- * withdrawals are gathered when first asked for. A state before the message-bus fork has no roots.
+ * Takes the view of a state. Cheap: the registry's tree is shared, pending withdrawals are gathered when first asked
+ * for. A state before the message-bus fork has no roots.
  *
  * @param unverifiedBlockNumbers of the payloads on this state's branch whose roots must not count: imported
  *   optimistically, neither verified since nor passed by finality.
@@ -46,32 +50,35 @@ export function createStateView(
   state: CachedState,
   unverifiedBlockNumbers: ReadonlySet<number> = NO_BLOCKS,
 ): StateView {
-  const { validators } = state as CachedBeaconStateMessageBus;
-  const validatorCount = validators.length;
+  state.commit();
+  const { pubkeyCache, epoch } = state.epochCtx;
+  // A list that is read through the state shares its node cache with the state's clones, which write to it.
+  const validators = Validators.getViewDU(state.validators.node);
+  const pendingNode = state.pendingPartialWithdrawals.node;
   let pendingWithdrawals: Set<number> | null = null;
   return {
     slot: state.slot,
-    epoch: state.epochCtx.epoch,
+    epoch,
     roots: isMessageBusState(state) ? getVerifiedRoots(state, unverifiedBlockNumbers) : RootsIndex.empty,
     getValidatorIndex(pubkey) {
       // The cache is shared with later states and other forks, whose registries may be longer.
-      const index = state.epochCtx.pubkeyCache.getIndex(pubkey);
-      return index !== null && index < validatorCount ? index : null;
+      const index = pubkeyCache.getIndex(pubkey);
+      return index !== null && index < validators.length ? index : null;
     },
-    getValidator: (index) => (index < validatorCount ? validators.getReadonly(index) : null),
+    getValidator: (index) => (index < validators.length ? validators.getReadonly(index) : null),
     hasPendingWithdrawal(index) {
-      pendingWithdrawals ??= gatherPendingWithdrawals(state);
+      pendingWithdrawals ??= gatherPendingWithdrawals(pendingNode);
       return pendingWithdrawals.has(index);
     },
   };
 }
 
 /** Validators for which `get_pending_balance_to_withdraw` is not zero. */
-function gatherPendingWithdrawals(state: CachedState): Set<number> {
+function gatherPendingWithdrawals(pendingPartialWithdrawals: Node): Set<number> {
   const indices = new Set<number>();
-  for (const { validatorIndex, amount } of (
-    state as CachedBeaconStateMessageBus
-  ).pendingPartialWithdrawals.getAllReadonly()) {
+  for (const { validatorIndex, amount } of PendingPartialWithdrawals.getViewDU(
+    pendingPartialWithdrawals,
+  ).getAllReadonly()) {
     if (amount > 0n) indices.add(validatorIndex);
   }
   return indices;

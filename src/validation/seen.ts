@@ -1,0 +1,53 @@
+import { GOSSIP_ROOT_MARGIN } from "../spec/preset.ts";
+import type { RootsView } from "../state/view.ts";
+
+/**
+ * Validators whose valid exit is remembered. One costs about 200 bytes, so this is 13 MB; it holds what gossip brings in
+ * an hour at MAX_TRIGGERED_EXITS a mainnet block and ten times more. Beyond it the longest remembered goes: its exit
+ * would be forwarded once more.
+ */
+export const SEEN_EXITS_LIMIT = 65_536;
+
+/** Whether at least GOSSIP_ROOT_MARGIN further payloads leave the root standing. */
+export function isLasting(root: Uint8Array, headRoots: RootsView): boolean {
+  return headRoots.payloadsUntilEvicted(root) >= GOSSIP_ROOT_MARGIN;
+}
+
+/**
+ * The valid exits that gossip has brought, by validator, each with the root that it was proven against. By validator
+ * and not by message: one message has a valid proof for each stored root, all with different gossip ids.
+ */
+export class SeenExits {
+  readonly #roots = new Map<number, Uint8Array>();
+  readonly #limit: number;
+
+  constructor(limit = SEEN_EXITS_LIMIT) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#roots.size;
+  }
+
+  /** Whether an exit of the validator was seen that still can be packed for long enough: a better one is let through. */
+  has(validatorIndex: number, headRoots: RootsView): boolean {
+    const root = this.#roots.get(validatorIndex);
+    return root !== undefined && isLasting(root, headRoots);
+  }
+
+  /** @param root 32 bytes that nobody writes to any more. */
+  add(validatorIndex: number, root: Uint8Array): void {
+    this.#roots.delete(validatorIndex);
+    this.#roots.set(validatorIndex, root);
+    if (this.#roots.size <= this.#limit) return;
+    const oldest = this.#roots.keys().next();
+    if (!oldest.done) this.#roots.delete(oldest.value);
+  }
+
+  /** Forgets the exits whose roots no longer last. */
+  prune(headRoots: RootsView): void {
+    for (const [validatorIndex, root] of this.#roots) {
+      if (!isLasting(root, headRoots)) this.#roots.delete(validatorIndex);
+    }
+  }
+}
