@@ -12,7 +12,7 @@ import {
   type ForkBoundary,
   type ForkInfo,
 } from "@lodestar/config";
-import { ForkName, ForkSeq, SLOTS_PER_EPOCH } from "@lodestar/params";
+import { ACTIVE_PRESET, ForkName, ForkSeq, PresetName, SLOTS_PER_EPOCH } from "@lodestar/params";
 import { ssz, sszTypesFor } from "@lodestar/types";
 import { CodedError } from "../base/errors.ts";
 import { MESSAGE_BUS_FORK_NAME } from "./constants.ts";
@@ -25,6 +25,13 @@ export type MessageBusParameters = {
   MESSAGE_BUS_FORK_VERSION: Uint8Array;
   /** 20 bytes. */
   MESSAGE_BUS_CONTRACT_ADDRESS: Uint8Array;
+};
+
+/** Of each preset's own configuration: no fork is scheduled, no contract is known. */
+export const DEFAULT_MESSAGE_BUS_PARAMETERS: MessageBusParameters = {
+  MESSAGE_BUS_FORK_EPOCH: Number.POSITIVE_INFINITY,
+  MESSAGE_BUS_FORK_VERSION: Uint8Array.of(0xb0, 0, 0, ACTIVE_PRESET === PresetName.minimal ? 1 : 0),
+  MESSAGE_BUS_CONTRACT_ADDRESS: new Uint8Array(20),
 };
 
 /** What a network's `config.yaml` says; unset values are the preset's. */

@@ -29,7 +29,7 @@ export function processExecutionPayload(
   processFuluExecutionPayload(ForkSeq.fulu, asFulu(state), blinded, {
     executionPayloadStatus: ExecutionPayloadStatus.valid,
   } as Parameters<typeof processFuluExecutionPayload>[3]);
-  storeMessageBusRoot(state, payload.blockNumber, payload.messageBusRoot);
+  storeMessageBusRoot(state, BigInt(payload.blockNumber), payload.messageBusRoot);
 }
 
 /** Throws a `CodedError` (`INVALID_PAYLOAD`) on what the execution client has refused. */
@@ -45,10 +45,10 @@ export function assertNotInvalid(payloadStatus: PayloadStatus): void {
  */
 export function storeMessageBusRoot(
   state: Pick<CachedBeaconStateMessageBus, "messageBusRoots">,
-  blockNumber: number,
+  blockNumber: bigint,
   messageBusRoot: Uint8Array,
 ): void {
-  state.messageBusRoots.set(blockNumber % BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR, messageBusRoot);
+  state.messageBusRoots.set(Number(blockNumber % BigInt(BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR)), messageBusRoot);
 }
 
 /** The header that stands for a payload in the state. */
