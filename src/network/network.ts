@@ -1,5 +1,6 @@
 /** What the rest of the node may ask of the network, and what it must give: plain values, no libp2p types. */
 import type { Verdict } from "../validation/verdict.ts";
+import type { Counters } from "./counters.ts";
 
 /** Names of gossip topics between the fork digest and the encoding. */
 export type TopicName = "beacon_block" | "triggered_exit" | `beacon_attestation_${number}`;
@@ -23,9 +24,19 @@ export interface GossipTopic {
   readonly handler: GossipHandler;
 }
 
+/** How one received message ended. */
+export interface GossipVerdict {
+  readonly topic: TopicName;
+  readonly forkDigest: string;
+  readonly peerId: string;
+  readonly verdict: Verdict;
+  /** From receipt to answer. */
+  readonly elapsedMs: number;
+}
+
 export interface PublishOutcome {
   readonly topic: string;
-  /** Peers that the message was sent to; 0 when no peer subscribes, or the message had been seen before. */
+  /** Peers that the message was sent to; 0 when no peer subscribes (try again later), or the message had been seen. */
   readonly recipients: number;
   readonly duplicate: boolean;
 }
@@ -64,6 +75,8 @@ export interface WireBlock {
 export interface ReqRespBackend {
   getStatus(): StatusMessage;
   onStatus(peerId: string, status: StatusMessage): void;
+  /** The peer's last connection is closed. */
+  onPeerGone?(peerId: string): void;
   getBlocksByRange(startSlot: number, count: number): AsyncIterable<WireBlock>;
   getBlocksByRoot(roots: Uint8Array[]): AsyncIterable<WireBlock>;
 }
@@ -87,4 +100,7 @@ export interface Network {
   requestBlocksByRange(peerId: string, startSlot: number, count: number): Promise<WireBlock[]>;
   requestBlocksByRoot(peerId: string, roots: Uint8Array[]): Promise<WireBlock[]>;
   requestStatus(peerId: string): Promise<StatusMessage>;
+  /** Hangs up; the peer may dial again. */
+  disconnect(peerId: string, reason: string): void;
+  counters(): Readonly<Counters>;
 }

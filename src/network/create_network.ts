@@ -1,0 +1,199 @@
+/** Puts the network's parts together: libp2p, gossip behind its boundary, req/resp, redialing. */
+import type { IdentifyResult, Libp2p, PeerId } from "@libp2p/interface";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { type Clock, sleep } from "../base/clock.ts";
+import { CodedError, errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { parseBootnode } from "./addresses.ts";
+import { createCounters } from "./counters.ts";
+import type { Cure } from "./cures/cure.ts";
+import { ALL_CURES } from "./cures/index.ts";
+import { createGossip, type Gossip, type GossipOptions, gossipsubService } from "./gossip.ts";
+import { parsePrivateKey } from "./identity.ts";
+import { createLibp2pNode, type Services, startLibp2p } from "./libp2p.ts";
+import type { GossipTopic, GossipVerdict, Network, PeerInfo, ReqRespBackend } from "./network.ts";
+import { type Redialer, startRedialer } from "./peers.ts";
+import { createReqResp, type ReqResp } from "./reqresp/reqresp.ts";
+
+const DEFAULT_TARGET_PEERS = 25;
+/** Room above the target for peers that dial us. */
+const DEFAULT_MAX_PEERS = 60;
+const GOODBYE_TIMEOUT_MS = 1_000;
+const STOP_TIMEOUT_MS = 3_000;
+const HANG_UP_TIMEOUT_MS = 1_000;
+
+export interface NetworkOptions {
+  /** libp2p's protobuf form, from `loadIdentity`. */
+  readonly privateKey: Uint8Array;
+  /** Multiaddrs. */
+  readonly listen: readonly string[];
+  /** Multiaddrs with peer ids; this node's own is passed over. */
+  readonly bootnodes: readonly string[];
+  /** Of this software, for its agent string. */
+  readonly version: string;
+  readonly slotMs: number;
+  readonly slotsPerEpoch: number;
+  /** Every fork digest of the network's schedule, hex without 0x: topics of others come too late, see `gossip.ts`. */
+  readonly forkDigests: readonly string[];
+  /** Bootnodes are redialed while there are fewer peers. */
+  readonly targetPeers?: number;
+  readonly maxPeers?: number;
+}
+
+export interface NetworkDependencies {
+  readonly backend: ReqRespBackend;
+  readonly onVerdict: (verdict: GossipVerdict) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+interface Running {
+  readonly libp2p: Libp2p<Services>;
+  readonly gossip: Gossip;
+  readonly reqresp: ReqResp;
+  readonly redialer: Redialer;
+}
+
+/** Throws a `CodedError`: `BAD_BOOTNODE`; `start` throws `BAD_MULTIADDR`, `ADDRESS_IN_USE`, `LISTEN_FAILED`. */
+export function createNetwork(
+  options: NetworkOptions,
+  dependencies: NetworkDependencies,
+  cures: readonly Cure[] = ALL_CURES,
+): Network {
+  const { backend, onVerdict, clock, log } = dependencies;
+  const privateKey = parsePrivateKey(options.privateKey);
+  const ownPeerId = peerIdFromPrivateKey(privateKey).toString();
+  const bootnodes = options.bootnodes.map(parseBootnode).filter(({ peerId }) => peerId !== ownPeerId);
+  const targetPeers = options.targetPeers ?? DEFAULT_TARGET_PEERS;
+  const counters = createCounters();
+  const gossipOptions: GossipOptions = {
+    timing: { slotMs: options.slotMs, slotsPerEpoch: options.slotsPerEpoch },
+    forkDigests: options.forkDigests,
+    cures,
+    clock,
+    log,
+    counters,
+    onVerdict,
+  };
+  /** Subscriptions asked for before the start. */
+  const early = new Map<string, GossipTopic>();
+  const agents = new Map<string, string>();
+  let running: Running | null = null;
+  let stopping: Promise<void> | null = null;
+
+  function hangUp(libp2p: Libp2p, peerId: PeerId, reason: string): void {
+    log.debug({ peerId: peerId.toString(), reason }, "Hanging up a peer");
+    for (const connection of libp2p.getConnections(peerId)) {
+      connection
+        .close({ signal: AbortSignal.timeout(HANG_UP_TIMEOUT_MS) })
+        .catch((error) => connection.abort(error instanceof Error ? error : new Error(reason)));
+    }
+  }
+
+  async function start(): Promise<void> {
+    const libp2p = await createLibp2pNode({
+      privateKey,
+      listen: options.listen,
+      bootnodes,
+      maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS,
+      version: options.version,
+      pubsub: gossipsubService(gossipOptions),
+    });
+    const hangUpPeer = (peerId: PeerId, reason: string) => hangUp(libp2p, peerId, reason);
+    const gossip = createGossip(gossipOptions, libp2p, hangUpPeer);
+    const relevantDigests = () => gossip.forkDigests().add(Buffer.from(backend.getStatus().forkDigest).toString("hex"));
+    const reqresp = createReqResp({ libp2p, backend, relevantDigests, hangUp: hangUpPeer, clock, log, counters });
+    for (const topic of early.values()) gossip.subscribe(topic);
+    early.clear();
+
+    libp2p.addEventListener("peer:identify", ({ detail }: CustomEvent<IdentifyResult>) => {
+      const { peerId, agentVersion, protocols } = detail;
+      if (libp2p.getConnections(peerId).length === 0) return;
+      if (agentVersion !== undefined) agents.set(peerId.toString(), agentVersion);
+      void reqresp.greet(peerId, protocols);
+    });
+    libp2p.addEventListener("peer:disconnect", ({ detail }: CustomEvent<PeerId>) => {
+      agents.delete(detail.toString());
+      backend.onPeerGone?.(detail.toString());
+    });
+    // Before the first peer can ask for our protocols.
+    await reqresp.start();
+    await startLibp2p(libp2p, options.listen);
+    gossip.start();
+    const redialer = startRedialer(bootnodes, targetPeers, { ...dependencies, libp2p });
+    running = { libp2p, gossip, reqresp, redialer };
+  }
+
+  async function stop(): Promise<void> {
+    if (running === null) return;
+    const { libp2p, reqresp, redialer } = running;
+    redialer.stop();
+    const done = new AbortController();
+    await Promise.race([reqresp.sayGoodbye(), sleep(clock, GOODBYE_TIMEOUT_MS, done.signal)]);
+    const stopped = Promise.resolve(libp2p.stop()).catch((error) =>
+      log.warn({ error: errorMessage(error) }, "libp2p did not stop cleanly"),
+    );
+    await Promise.race([stopped, sleep(clock, STOP_TIMEOUT_MS, done.signal)]);
+    done.abort();
+    for (const connection of libp2p.getConnections()) connection.abort(new Error("the node stops"));
+    running = null;
+  }
+
+  function mustRun(): Running {
+    if (running === null) throw new CodedError("NETWORK_NOT_RUNNING", "The network is not running");
+    return running;
+  }
+
+  function peerInfo({ libp2p, gossip }: Running, peerId: PeerId): PeerInfo[] {
+    const [connection] = libp2p.getConnections(peerId);
+    if (connection === undefined) return [];
+    const id = peerId.toString();
+    return [
+      {
+        peerId: id,
+        lastSeenAddress: connection.remoteAddr.toString(),
+        direction: connection.direction,
+        state: connection.status === "open" ? "connected" : "disconnecting",
+        agent: agents.get(id) ?? null,
+        score: gossip.score(id),
+        meshTopics: gossip.meshTopics(id),
+      },
+    ];
+  }
+
+  return {
+    peerId: ownPeerId,
+    multiaddrs: () => running?.libp2p.getMultiaddrs().map(String) ?? [],
+    start,
+    stop() {
+      stopping ??= stop();
+      return stopping;
+    },
+    subscribe(topic) {
+      if (running === null) early.set(`${topic.forkDigest} ${topic.name}`, topic);
+      else running.gossip.subscribe(topic);
+    },
+    unsubscribe(name, forkDigest) {
+      early.delete(`${forkDigest} ${name}`);
+      running?.gossip.unsubscribe(name, forkDigest);
+    },
+    topics: () => running?.gossip.topics() ?? [],
+    publish: (name, forkDigest, ssz) => mustRun().gossip.publish(name, forkDigest, ssz),
+    peers() {
+      const now = running;
+      return now === null ? [] : now.libp2p.getPeers().flatMap((peerId) => peerInfo(now, peerId));
+    },
+    meshPeerCount: (name, forkDigest) => running?.gossip.meshPeerCount(name, forkDigest) ?? 0,
+    requestBlocksByRange: async (peerId, startSlot, count) =>
+      mustRun().reqresp.requestBlocksByRange(peerId, startSlot, count),
+    requestBlocksByRoot: async (peerId, roots) => mustRun().reqresp.requestBlocksByRoot(peerId, roots),
+    requestStatus: async (peerId) => mustRun().reqresp.requestStatus(peerId),
+    disconnect(peerId, reason) {
+      const peer = running?.libp2p.getPeers().find((candidate) => candidate.toString() === peerId);
+      if (running !== null && peer !== undefined) hangUp(running.libp2p, peer, reason);
+    },
+    counters: () => ({ ...counters }),
+  };
+}

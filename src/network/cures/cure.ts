@@ -1,0 +1,23 @@
+import type { GossipsubOpts } from "@chainsafe/libp2p-gossipsub";
+import type { Libp2p, PeerId } from "@libp2p/interface";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Counters } from "../counters.ts";
+import type { GossipsubInternals } from "../gossipsub_internals.ts";
+
+export interface CureContext {
+  readonly pubsub: GossipsubInternals;
+  readonly libp2p: Libp2p;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly counters: Counters;
+  hangUp(peerId: PeerId, reason: string): void;
+}
+
+/** One defect of the libp2p stack put right. `configure` uses a public option, `install` overrides the inside. */
+export interface Cure {
+  readonly name: string;
+  configure?(options: Partial<GossipsubOpts>, counters: Counters): Partial<GossipsubOpts>;
+  /** Before the first connection. Throws where the library's inner shape has changed. */
+  install?(context: CureContext): void;
+}

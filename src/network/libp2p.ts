@@ -1,0 +1,92 @@
+/** The libp2p node under the network: TCP, noise, yamux, and limits set on purpose. */
+import type { GossipSub, GossipSubComponents } from "@chainsafe/libp2p-gossipsub";
+import { noise } from "@chainsafe/libp2p-noise";
+import { bootstrap } from "@libp2p/bootstrap";
+import { type Identify, identify } from "@libp2p/identify";
+import type { Libp2p, PrivateKey } from "@libp2p/interface";
+import { mplex } from "@libp2p/mplex";
+import { type Ping, ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p } from "libp2p";
+import { CodedError, errorMessage } from "../base/errors.ts";
+import { type Bootnode, parseListenAddress } from "./addresses.ts";
+
+/**
+ * Connections a second from one address, beyond which they are refused before any cryptography. The library's 5 breaks
+ * every network that lives on one machine or behind one address; 64 lets 50 nodes there meet in a second.
+ */
+const INBOUND_CONNECTIONS_PER_SECOND = 64;
+/** Connections in their handshake at once; each costs about a millisecond of CPU, so this many hold it for 64 ms. */
+const MAX_INCOMING_PENDING_CONNECTIONS = 64;
+const MAX_PARALLEL_DIALS = 16;
+const DIAL_TIMEOUT_MS = 5_000;
+/** Silence after which a TCP connection is closed; pings every 10 s keep a live one from it. */
+const SOCKET_INACTIVITY_TIMEOUT_MS = 60_000;
+/** A peer on a busy machine may stall for seconds; the library's 5 s would cut it off. */
+const PING_TIMEOUT_MS = 15_000;
+/** The list's first dial; later ones are `peers.ts`'s. */
+const BOOTSTRAP_DELAY_MS = 50;
+
+export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub };
+
+export interface Libp2pOptions {
+  readonly privateKey: PrivateKey;
+  readonly listen: readonly string[];
+  readonly bootnodes: readonly Bootnode[];
+  readonly maxPeers: number;
+  readonly version: string;
+  readonly pubsub: (components: GossipSubComponents) => GossipSub;
+}
+
+/** A node that is not started yet. Throws `BAD_MULTIADDR`. */
+export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<Services>> {
+  const { bootnodes, version } = options;
+  const listen = options.listen.map((address) => parseListenAddress(address).toString());
+  const list = bootnodes.map(({ address }) => address.toString());
+  const inactivity = {
+    inboundSocketInactivityTimeout: SOCKET_INACTIVITY_TIMEOUT_MS,
+    outboundSocketInactivityTimeout: SOCKET_INACTIVITY_TIMEOUT_MS,
+  };
+  return createLibp2p<Services>({
+    start: false,
+    privateKey: options.privateKey,
+    nodeInfo: { name: "msgbus", version, userAgent: `msgbus/${version}` },
+    addresses: { listen },
+    transports: [tcp(inactivity)],
+    connectionEncrypters: [noise()],
+    // mplex for old peers that speak nothing else.
+    streamMuxers: [yamux(), mplex()],
+    peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],
+    connectionManager: {
+      maxConnections: options.maxPeers,
+      maxParallelDials: MAX_PARALLEL_DIALS,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
+      maxIncomingPendingConnections: MAX_INCOMING_PENDING_CONNECTIONS,
+    },
+    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS } },
+    services: { identify: identify(), ping: ping(), pubsub: options.pubsub },
+  });
+}
+
+/** Throws a `CodedError`: `ADDRESS_IN_USE`, or `LISTEN_FAILED` with the system's reason. */
+export async function startLibp2p(libp2p: Libp2p, listen: readonly string[]): Promise<void> {
+  try {
+    await libp2p.start();
+  } catch (error) {
+    // A start that failed half-way has opened what must be closed again.
+    await Promise.resolve(libp2p.stop()).catch(() => {});
+    const addresses = listen.join(", ");
+    const reason = errorMessage(error);
+    if (reason.includes("EADDRINUSE")) {
+      throw new CodedError(
+        "ADDRESS_IN_USE",
+        `Another program listens on ${addresses}: stop it, or choose another port with --listen (port 0: any free one)`,
+        { addresses },
+        error,
+      );
+    }
+    throw new CodedError("LISTEN_FAILED", `Cannot listen on ${addresses}: ${reason}`, { addresses }, error);
+  }
+}

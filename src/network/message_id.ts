@@ -1,0 +1,39 @@
+import { createHash, hash } from "node:crypto";
+import { decompressBlock } from "./encoding.ts";
+
+const MESSAGE_DOMAIN_INVALID_SNAPPY = Uint8Array.of(0, 0, 0, 0);
+const MESSAGE_DOMAIN_VALID_SNAPPY = Uint8Array.of(1, 0, 0, 0);
+const MESSAGE_ID_SIZE_BYTES = 20;
+
+/**
+ * The id under which gossipsub deduplicates and announces a message: 20 bytes. The topic is part of it, so that a
+ * replay on one topic cannot suppress the genuine message on another. A payload that claims more than
+ * `maxSizeBytes` gets the id of invalid snappy, without being decompressed: it is rejected in any case.
+ * @spec altair/p2p-interface.md#topics-and-messages
+ */
+export function computeMessageId(topic: string, wireData: Uint8Array, maxSizeBytes: number): Uint8Array {
+  const payload = decompressBlock(wireData, maxSizeBytes);
+  const topicBytes = Buffer.from(topic, "utf8");
+  const topicLength = Buffer.alloc(8);
+  topicLength.writeBigUInt64LE(BigInt(topicBytes.length));
+  return createHash("sha256")
+    .update(payload === null ? MESSAGE_DOMAIN_INVALID_SNAPPY : MESSAGE_DOMAIN_VALID_SNAPPY)
+    .update(topicLength)
+    .update(topicBytes)
+    .update(payload ?? wireData)
+    .digest()
+    .subarray(0, MESSAGE_ID_SIZE_BYTES);
+}
+
+/** The key of a message id in maps and logs. */
+export function messageIdToString(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString("hex");
+}
+
+/**
+ * A local key for the bytes as they came, so that the other copies of a message (7 of 8 in a full mesh) are known
+ * without decompressing them. Collision-resistant, or else a crafted message could hide an honest one.
+ */
+export function computeRawKey(topic: string, wireData: Uint8Array): string {
+  return `${topic}:${hash("sha256", wireData, "base64")}`;
+}
