@@ -7,7 +7,7 @@ import { parseChainPointId, parseValidatorId } from "./ids.ts";
 import { REFUSALS } from "./refusal.ts";
 import { parseTriggeredExit } from "./triggered_exit_json.ts";
 
-/** Items of one POST: keeps the checks of one request, about 1 ms each, far from stalling gossip. The rest goes into another. */
+/** Items of one POST: parsing them takes 6 ms (44 µs each), within which gossip waits. The rest goes into another. */
 export const MAX_SUBMITTED_EXITS = 128;
 
 export function getGenesis(backend: ApiBackend): Answer {

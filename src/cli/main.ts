@@ -9,15 +9,17 @@ export const EXIT_USAGE = 2;
 /** EX_SOFTWARE of sysexits.h: the fault is ours. */
 export const EXIT_BUG = 70;
 
-interface CommandEntry {
+export interface CommandEntry {
   readonly summary: string;
   /** The preset where neither `--preset` nor `--network` names one. */
   readonly defaultPreset?: string;
   readonly load: () => Promise<Command>;
 }
 
+export type CommandTable = ReadonlyMap<string, CommandEntry>;
+
 /** What `msgbus --help` lists; a command's module is imported only when that command is asked for. */
-const COMMANDS: Readonly<Record<string, CommandEntry>> = {};
+const COMMANDS: CommandTable = new Map([]);
 
 function packageVersion(): string {
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -25,16 +27,16 @@ function packageVersion(): string {
 }
 
 /** The program with `commandName` (if there is such a command) in full and the others in outline. */
-export async function createProgram(commandName: string | undefined): Promise<Command> {
+async function createProgram(commands: CommandTable, commandName: string | undefined): Promise<Command> {
   const program = new Command("msgbus")
     .description("A gossip node for Ethereum's EL→CL message bus, and the tools around it")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .showHelpAfterError("Run with --help for the options and examples.")
     .exitOverride();
-  for (const [name, entry] of Object.entries(COMMANDS)) {
+  for (const [name, entry] of commands) {
     const command = name === commandName ? await entry.load() : new Command(name);
-    program.addCommand(withSettings(command.summary(entry.summary), program));
+    program.addCommand(withSettings(requireLast(command.summary(entry.summary)), program));
   }
   return program;
 }
@@ -46,8 +48,18 @@ function withSettings(command: Command, parent: Command): Command {
   return command;
 }
 
+/** Commander looks for missing options before unknown ones, so that who mistypes one is told of another. */
+function requireLast(command: Command): Command {
+  const required = command.options.filter((option) => option.mandatory);
+  for (const option of required) option.makeOptionMandatory(false);
+  return command.hook("preAction", () => {
+    const missing = required.find((option) => command.getOptionValue(option.attributeName()) === undefined);
+    if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
+  });
+}
+
 /** Runs one command line, without `node` and script. Never throws; sets `process.exitCode`. */
-export async function main(args: readonly string[]): Promise<void> {
+export async function main(args: readonly string[], commands: CommandTable = COMMANDS): Promise<void> {
   process.on("uncaughtException", (error) =>
     isBrokenPipe(error) ? onBrokenPipe() : process.exit(report(error, args)),
   );
@@ -55,9 +67,9 @@ export async function main(args: readonly string[]): Promise<void> {
   process.stderr.on("error", onBrokenPipe);
   try {
     const commandName = args.find((arg) => !arg.startsWith("-") && arg !== "help");
-    const preset = requestedPreset(args) ?? COMMANDS[commandName ?? ""]?.defaultPreset;
+    const preset = requestedPreset(args) ?? commands.get(commandName ?? "")?.defaultPreset;
     if (preset !== undefined) process.env.LODESTAR_PRESET = preset;
-    const program = await createProgram(commandName);
+    const program = await createProgram(commands, commandName);
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
     process.exitCode = report(error, args);

@@ -74,11 +74,15 @@ export function parseHttpUrl(value: string): string {
 
 /** A multiaddr, as given. */
 export function parseMultiaddr(value: string): string {
+  if (!isMultiaddr(value)) throw new InvalidArgumentError("It must be a multiaddr, such as /ip4/127.0.0.1/tcp/9000.");
+  return value;
+}
+
+function isMultiaddr(text: string): boolean {
   try {
-    multiaddr(value).getComponents();
-    return value;
+    return multiaddr(text).getComponents().length > 0;
   } catch {
-    throw new InvalidArgumentError("It must be a multiaddr, such as /ip4/127.0.0.1/tcp/9000.");
+    return false;
   }
 }
 

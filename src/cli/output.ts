@@ -21,7 +21,7 @@ export function colour(format: Colour, text: string): string {
 }
 
 /** One JSON object a line, each with `event` and `time` (Unix ms). */
-export function createJsonOutput(clock: Clock, stream: OutputStream = process.stdout): Output {
+export function createJsonOutput(clock: Pick<Clock, "nowMs">, stream: OutputStream = process.stdout): Output {
   return {
     event(name, fields) {
       stream.write(`${JSON.stringify({ event: name, time: Math.floor(clock.nowMs()), ...fields }, jsonValue)}\n`);
@@ -37,8 +37,10 @@ export function createHumanOutput(stream: OutputStream = process.stdout): Output
   };
 }
 
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString("hex")}`;
+/** Looks at the holder's own value: a Buffer has been through its toJSON when it comes here as `value`. */
+function jsonValue(this: Record<string, unknown>, key: string, value: unknown): unknown {
+  const own = this[key];
+  if (typeof own === "bigint") return own.toString();
+  if (own instanceof Uint8Array) return `0x${Buffer.from(own).toString("hex")}`;
   return value;
 }
