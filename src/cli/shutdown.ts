@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 const REPEATED_SIGNAL_MS = 1_000;
 
 /** Aborts on the first SIGINT, SIGTERM or SIGHUP; a later one ends the process at once. */
-export function createShutdownSignal(clock: Clock): AbortSignal {
+export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSignal {
   const controller = new AbortController();
   let askedMs = 0;
   const ask = (signal: NodeJS.Signals) => {

@@ -1,8 +1,10 @@
 /** The real program with commands that fail in every way that it has words for; run by main.test.ts. */
 import { Command } from "commander";
+import { systemClock } from "../../src/base/clock.ts";
 import { CodedError } from "../../src/base/errors.ts";
 import { main } from "../../src/cli/main.ts";
 import { jsonOption, logLevelOption, parsePort } from "../../src/cli/options.ts";
+import { createShutdownSignal } from "../../src/cli/shutdown.ts";
 
 function command(name: string, action: () => void | Promise<void>) {
   const load = async () => new Command(name).action(action);
@@ -39,6 +41,18 @@ await main(
         process.stdout.write("line\n".repeat(20_000));
         await new Promise((resolve) => setImmediate(resolve));
       }
+    }),
+    command("wait", () => {
+      const alive = setInterval(() => {}, 1_000);
+      createShutdownSignal(systemClock).addEventListener("abort", () => clearInterval(alive));
+      process.stdout.write("waiting\n");
+    }),
+    command("stubborn", () => {
+      setInterval(() => {}, 1_000);
+      let nowMs = 0;
+      const impatientClock = { monotonicMs: () => (nowMs += 10_000) };
+      createShutdownSignal(impatientClock).addEventListener("abort", () => process.stdout.write("no\n"));
+      process.stdout.write("waiting\n");
     }),
     [
       "preset",
