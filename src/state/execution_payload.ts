@@ -3,10 +3,10 @@ import { ExecutionPayloadStatus } from "@lodestar/state-transition";
 import { processExecutionPayload as processFuluExecutionPayload } from "@lodestar/state-transition/block";
 import { ssz } from "@lodestar/types";
 import { CodedError } from "../base/errors.ts";
-import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../spec/preset.ts";
 import type { BeaconBlockBody, ExecutionPayload, ExecutionPayloadHeader } from "../spec/types.ts";
 import { asFulu, type CachedBeaconStateMessageBus } from "./beacon_state.ts";
 import type { PayloadStatus } from "./execution_engine.ts";
+import { storeMessageBusRoot } from "./roots.ts";
 
 /**
  * Checks the payload against the state, takes over its header, and stores its message bus root. An execution client
@@ -37,18 +37,6 @@ export function assertNotInvalid(payloadStatus: PayloadStatus): void {
   if (payloadStatus === "INVALID") {
     throw new CodedError("INVALID_PAYLOAD", "The execution client says that the payload is invalid");
   }
-}
-
-/**
- * Roots stand by the number of their execution block.
- * @spec specs/message-bus/beacon-chain.md#modified-process_execution_payload
- */
-export function storeMessageBusRoot(
-  state: Pick<CachedBeaconStateMessageBus, "messageBusRoots">,
-  blockNumber: bigint,
-  messageBusRoot: Uint8Array,
-): void {
-  state.messageBusRoots.set(Number(blockNumber % BigInt(BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR)), messageBusRoot);
 }
 
 /** The header that stands for a payload in the state. */

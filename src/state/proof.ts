@@ -80,7 +80,7 @@ export function computeMessageBusRoot(
  * @spec specs/message-bus/beacon-chain.md#is_valid_message_bus_proof
  */
 export function isValidMessageBusProof(
-  roots: RootsView,
+  roots: Pick<RootsView, "has">,
   leaf: Uint8Array,
   proof: readonly Uint8Array[] | Uint8Array,
   index: bigint,

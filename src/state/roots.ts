@@ -124,21 +124,23 @@ export function getVerifiedRoots(
 }
 
 /**
- * Stores a payload's root in its slot of the vector, and the index of the result beside it.
+ * Stores a payload's root in the slot of its block number, and the index of the result beside it.
  * @spec specs/message-bus/beacon-chain.md#modified-process_execution_payload
  */
 export function storeMessageBusRoot(
   state: Pick<CachedBeaconStateMessageBus, "messageBusRoots">,
-  blockNumber: number,
+  blockNumber: bigint,
   messageBusRoot: Uint8Array,
 ): void {
   const vector = state.messageBusRoots;
   vector.commit();
   const parent = indices.get(vector.node);
-  vector.set(mod(blockNumber, WINDOW), messageBusRoot);
+  vector.set(Number(blockNumber % BigInt(WINDOW)), messageBusRoot);
   vector.commit();
   // Where block numbers do not follow (an unverified payload may say anything) the index is built anew when asked for.
-  if (parent?.latestBlockNumber === blockNumber - 1) indices.set(vector.node, parent.withNextPayload(messageBusRoot));
+  if (parent !== undefined && BigInt(parent.latestBlockNumber) === blockNumber - 1n) {
+    indices.set(vector.node, parent.withNextPayload(messageBusRoot));
+  }
 }
 
 function mod(n: number, modulus: number): number {

@@ -22,11 +22,11 @@ import type { TriggeredExitCode, TriggeredExitVerdict, VerdictResult } from "./v
 
 /** The message contract as far as finalized execution blocks hold it, for a node that follows the execution layer. */
 export interface FollowedContract {
-  readonly finalizedCount: bigint;
+  readonly finalizedCount: number;
   /** Leaf of a message whose index is below `finalizedCount`: 32 bytes. */
-  leafAt(index: bigint): Uint8Array;
+  leafAt(index: number): Uint8Array;
   /** What `getMessageRoot()` was with `count` messages, `count` ≤ `finalizedCount`: 32 bytes. */
-  rootAt(count: bigint): Uint8Array;
+  rootAt(count: number): Uint8Array;
 }
 
 /** What a verdict is made of besides the operation: values that do not change while it is made. */
@@ -158,7 +158,8 @@ export function judgeSerializedTriggeredExit(ssz: Uint8Array, context: Triggered
     // [IGNORE] They do not show that its root has left the window, or that it never stood at the end of a block.
     const { contract } = context;
     if (contract !== null && count <= contract.finalizedCount) {
-      const isTrue = isEqual(leaf, contract.leafAt(messageIndex)) && isEqual(root, contract.rootAt(count));
+      const isTrue =
+        isEqual(leaf, contract.leafAt(Number(messageIndex))) && isEqual(root, contract.rootAt(Number(count)));
       return isTrue
         ? fail("ignore", "ROOT_EXPIRED", validatorIndex, root)
         : fail("reject", "FORGED_PROOF", validatorIndex, root);
