@@ -1,6 +1,6 @@
 /** Makes the consensus layer's operation of a message that the contract holds. */
 import { TRIGGERED_EXIT_MESSAGE_TYPE } from "../spec/constants.ts";
-import { TriggeredExitData, type TriggeredExit } from "../spec/types.ts";
+import { type TriggeredExit, TriggeredExitData } from "../spec/types.ts";
 import type { MessageSent } from "../state/execution_engine.ts";
 import type { MessageTree } from "./message_tree.ts";
 

@@ -16,8 +16,8 @@ const INITIAL_LEVEL_NODES = 64;
 const ZERO_HASHES: readonly Uint8Array[] = zeroHashes();
 
 function zeroHashes(): Uint8Array[] {
-  const hashes = [new Uint8Array(NODE_SIZE_BYTES)];
-  let last = hashes[0] as Uint8Array;
+  let last: Uint8Array = new Uint8Array(NODE_SIZE_BYTES);
+  const hashes = [last];
   for (let height = 1; height <= MESSAGE_BUS_CONTRACT_TREE_DEPTH; height++) {
     last = hashPair(last, last);
     hashes.push(last);

@@ -1,0 +1,277 @@
+/** The message bus contract as programs use it: its calls and its log, deploying it, sending a message. */
+import {
+  decodeAbiParameters,
+  encodeFunctionData,
+  type Hex,
+  hexToBytes,
+  numberToHex,
+  toEventSelector,
+  toHex,
+} from "viem";
+import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { z } from "zod";
+import { type Clock, sleep } from "../base/clock.ts";
+import { CodedError } from "../base/errors.ts";
+import { silentLogger } from "../base/log.ts";
+import { getMessageLeaf } from "../spec/message_leaf.ts";
+import type { MessageSent } from "../state/execution_engine.ts";
+import { MESSAGE_BUS_BYTECODE, messageBusAbi } from "./contract_artifact.ts";
+import { JsonRpc } from "./json_rpc.ts";
+import { blockSchema, dataSchema, type ExecutionLog, hashSchema, quantitySchema, receiptSchema } from "./rpc_types.ts";
+
+/** Calldata of the contract's two reads. */
+export const GET_MESSAGE_ROOT_CALL = encodeFunctionData({ abi: messageBusAbi, functionName: "getMessageRoot" });
+export const GET_MESSAGE_COUNT_CALL = encodeFunctionData({ abi: messageBusAbi, functionName: "getMessageCount" });
+
+/** First topic of the contract's log. */
+export const MESSAGE_SENT_TOPIC = toEventSelector("MessageSent(uint256,address,uint64,bytes)");
+
+/**
+ * Gas on top of the estimate, unused gas being given back: the estimate is for the tree as it is, and a message that
+ * comes in between can make ours climb all 32 levels (at most 1.2k gas each) and write a level's first node (22.1k).
+ */
+const MESSAGE_GAS_HEADROOM = 70_000n;
+
+/** Paid to the block's proposer, in wei per gas. */
+const PRIORITY_FEE_WEI = 1_000_000_000n;
+
+const RECEIPT_POLL_MS = 200;
+
+export interface SendDeps {
+  readonly clock: Clock;
+  /** How long to wait for the block that holds the transaction. */
+  readonly timeoutMs: number;
+  /** Awaited once the transaction is in the pool; a devnet mines here. */
+  readonly onSent?: (transactionHash: Hex) => void | Promise<void>;
+  /** Refuses another chain than this. */
+  readonly chainId?: number;
+}
+
+export interface DeployedContract {
+  readonly address: Hex;
+  readonly transactionHash: Hex;
+  readonly blockNumber: number;
+  readonly gasUsed: number;
+}
+
+export interface SentMessage {
+  readonly transactionHash: Hex;
+  readonly blockHash: Hex;
+  readonly blockNumber: number;
+  readonly index: bigint;
+  /** 32 bytes. */
+  readonly leaf: Uint8Array;
+  readonly gasUsed: number;
+}
+
+/** A uint256 as the leaf holds it: 32 bytes, big-endian. */
+export function messageTypeBytes(messageType: bigint): Uint8Array {
+  return hexToBytes(numberToHex(messageType, { size: 32 }));
+}
+
+/** The leaf of a logged message: 32 bytes. */
+export function leafOf(message: Pick<MessageSent, "messageType" | "sender" | "payload">): Uint8Array {
+  return getMessageLeaf(messageTypeBytes(message.messageType), message.sender, message.payload);
+}
+
+export function encodeSentMessage(messageType: bigint, payload: Uint8Array): Hex {
+  return encodeFunctionData({ abi: messageBusAbi, functionName: "sentMessage", args: [messageType, toHex(payload)] });
+}
+
+/** Reads one `MessageSent` log; null where the log is another event or malformed. */
+export function decodeMessageSent(log: ExecutionLog): MessageSent | null {
+  const [topic, messageType, sender, index] = log.topics;
+  if (topic === undefined || messageType === undefined || sender === undefined || index === undefined) return null;
+  if (toHex(topic) !== MESSAGE_SENT_TOPIC) return null;
+  let payload: Hex;
+  try {
+    [payload] = decodeAbiParameters([{ type: "bytes" }], log.data);
+  } catch {
+    return null;
+  }
+  return {
+    index: BigInt(toHex(index)),
+    messageType: BigInt(toHex(messageType)),
+    sender: sender.subarray(12),
+    payload: hexToBytes(payload),
+    transactionHash: log.transactionHash,
+  };
+}
+
+/**
+ * The account of a private key of 32 bytes.
+ *
+ * @throws CodedError `BAD_KEY`: zero, or not below the order of the curve.
+ */
+export function accountFromKey(privateKey: Hex): PrivateKeyAccount {
+  try {
+    return privateKeyToAccount(privateKey);
+  } catch {
+    // The cause would repeat the key.
+    throw new CodedError(
+      "BAD_KEY",
+      "The private key is not one: it must be 32 bytes of hex, above zero and below the order of secp256k1",
+    );
+  }
+}
+
+/**
+ * Deploys the contract and waits for its block.
+ *
+ * @throws CodedError `EL_UNAVAILABLE`, `BAD_KEY`, `WRONG_CHAIN`, `TRANSACTION_REFUSED`, `TRANSACTION_REVERTED`,
+ * `TRANSACTION_PENDING`.
+ */
+export async function deployMessageBus(elUrl: string, privateKey: Hex, deps: SendDeps): Promise<DeployedContract> {
+  const rpc = new JsonRpc({ url: elUrl }, { clock: deps.clock, log: silentLogger });
+  const receipt = await transact(rpc, accountFromKey(privateKey), { data: MESSAGE_BUS_BYTECODE }, deps);
+  if (receipt.contractAddress === null) {
+    throw new CodedError("TRANSACTION_REVERTED", "The deployment made no contract: is this an Ethereum client?");
+  }
+  return {
+    address: toHex(receipt.contractAddress),
+    transactionHash: toHex(receipt.transactionHash),
+    blockNumber: receipt.blockNumber,
+    gasUsed: receipt.gasUsed,
+  };
+}
+
+/**
+ * Sends a message and waits for its block.
+ *
+ * @throws CodedError as `deployMessageBus`, and `NO_CONTRACT`.
+ */
+export async function sendMessage(
+  elUrl: string,
+  privateKey: Hex,
+  contract: Hex,
+  message: Pick<MessageSent, "messageType" | "payload">,
+  deps: SendDeps,
+): Promise<SentMessage> {
+  const rpc = new JsonRpc({ url: elUrl }, { clock: deps.clock, log: silentLogger });
+  const account = accountFromKey(privateKey);
+  await checkContract(rpc, contract, "latest");
+  const data = encodeSentMessage(message.messageType, message.payload);
+  const receipt = await transact(rpc, account, { to: contract, data }, deps);
+  const log = receipt.logs.find((candidate) => toHex(candidate.address) === contract.toLowerCase());
+  const sent = log === undefined ? null : decodeMessageSent(log);
+  if (sent === null) throw noContract(contract, "the transaction left no MessageSent log");
+  return {
+    transactionHash: toHex(receipt.transactionHash),
+    blockHash: toHex(receipt.blockHash),
+    blockNumber: receipt.blockNumber,
+    index: sent.index,
+    leaf: leafOf(sent),
+    gasUsed: receipt.gasUsed,
+  };
+}
+
+/**
+ * Makes sure that a message bus answers at the address.
+ *
+ * @throws CodedError `NO_CONTRACT`.
+ */
+export async function checkContract(rpc: JsonRpc, contract: Hex, block: Hex | "latest"): Promise<void> {
+  const code = await rpc.request("read", "eth_getCode", [contract, block], dataSchema);
+  if (code.length === 0) throw noContract(contract, "there is no code");
+  const call = [{ to: contract, data: GET_MESSAGE_ROOT_CALL }, block];
+  const root = await rpc.request("read", "eth_call", call, dataSchema).catch((error) => {
+    if (error instanceof CodedError && error.code === "EL_REFUSED") return null;
+    throw error;
+  });
+  if (root?.length !== 32) throw noContract(contract, "it does not answer getMessageRoot()");
+}
+
+export function noContract(contract: Hex, what: string): CodedError {
+  return new CodedError(
+    "NO_CONTRACT",
+    `No message bus at ${contract}: ${what}. Take the address from the network's config.yaml, and the execution client of that network`,
+    { contract },
+  );
+}
+
+type Receipt = z.infer<typeof receiptSchema>;
+
+async function transact(
+  rpc: JsonRpc,
+  account: PrivateKeyAccount,
+  call: { to?: Hex; data: Hex },
+  deps: SendDeps,
+): Promise<Receipt> {
+  const chainId = Number(await rpc.request("read", "eth_chainId", [], quantitySchema));
+  if (deps.chainId !== undefined && deps.chainId !== chainId) {
+    throw new CodedError(
+      "WRONG_CHAIN",
+      `The execution client is on chain ${chainId}, not ${deps.chainId}: give the URL of a client of the right chain`,
+      { chainId },
+    );
+  }
+  const raw = await signTransaction(rpc, account, call, chainId);
+  const hash = await refusable(rpc.request("write", "eth_sendRawTransaction", [raw], hashSchema), account);
+  await deps.onSent?.(toHex(hash));
+  const receipt = await waitForReceipt(rpc, toHex(hash), deps);
+  if (receipt.status !== 1n) {
+    throw new CodedError("TRANSACTION_REVERTED", `Transaction ${toHex(hash)} was mined, but reverted`, {
+      transactionHash: toHex(hash),
+    });
+  }
+  return receipt;
+}
+
+async function signTransaction(
+  rpc: JsonRpc,
+  account: PrivateKeyAccount,
+  call: { to?: Hex; data: Hex },
+  chainId: number,
+): Promise<Hex> {
+  const from = account.address;
+  const nonce = await rpc.request("read", "eth_getTransactionCount", [from, "pending"], quantitySchema);
+  const head = await rpc.request("read", "eth_getBlockByNumber", ["latest", false], blockSchema);
+  const estimate = await refusable(
+    rpc.request("read", "eth_estimateGas", [{ from, ...call }], quantitySchema),
+    account,
+  );
+  return account.signTransaction({
+    ...call,
+    type: "eip1559",
+    chainId,
+    nonce: Number(nonce),
+    gas: estimate + MESSAGE_GAS_HEADROOM,
+    // The base fee can double in six blocks.
+    maxFeePerGas: head.baseFeePerGas * 2n + PRIORITY_FEE_WEI,
+    maxPriorityFeePerGas: PRIORITY_FEE_WEI,
+  });
+}
+
+/** Words a refusal of the transaction for the person who sends it. */
+function refusable<T>(answer: Promise<T>, account: PrivateKeyAccount): Promise<T> {
+  return answer.catch((error) => {
+    if (!(error instanceof CodedError) || error.code !== "EL_REFUSED") throw error;
+    throw new CodedError(
+      "TRANSACTION_REFUSED",
+      `The execution client refused the transaction: ${error.fields.reason}. Check that ${account.address} has ether for it`,
+      { from: account.address, reason: error.fields.reason },
+      error,
+    );
+  });
+}
+
+async function waitForReceipt(rpc: JsonRpc, transactionHash: Hex, deps: SendDeps): Promise<Receipt> {
+  const deadlineMs = deps.clock.monotonicMs() + deps.timeoutMs;
+  for (;;) {
+    const receipt = await rpc.request(
+      "read",
+      "eth_getTransactionReceipt",
+      [transactionHash],
+      z.union([receiptSchema, z.null()]),
+    );
+    if (receipt !== null) return receipt;
+    if (deps.clock.monotonicMs() >= deadlineMs) {
+      throw new CodedError(
+        "TRANSACTION_PENDING",
+        `Transaction ${transactionHash} is sent, but in no block after ${deps.timeoutMs / 1000} s: does the chain make blocks? Wait longer with --timeout`,
+        { transactionHash },
+      );
+    }
+    await sleep(deps.clock, RECEIPT_POLL_MS);
+  }
+}

@@ -1,0 +1,344 @@
+/**
+ * Follows the contract along the consensus layer's chain of execution blocks, keeps the tree of its messages through
+ * reorgs, and forms an operation for every exit message against the root of the block that first included it.
+ * Each block's tree is checked against the root that its payload carries, so what is followed is what is proven.
+ */
+import { bytesToHex, type Hex } from "viem";
+import { type Clock, sleep } from "../base/clock.ts";
+import { CodedError, errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../spec/preset.ts";
+import type { TriggeredExit } from "../spec/types.ts";
+import type { MessageSent } from "../state/execution_engine.ts";
+import { leafOf } from "./contract.ts";
+import { formTriggeredExit, isExitMessage, TRIGGERED_EXIT_TYPE } from "./form.ts";
+import { MessageTree } from "./message_tree.ts";
+
+/** Blocks whose logs are asked for at once while catching up. */
+const CATCH_UP_BLOCKS = 2_000;
+
+/**
+ * Blocks kept back to the last finalized one, some 200 bytes each: a day of mainnet without finality. A reorg below
+ * what is kept is read again from the finalized block.
+ */
+const MAX_FOLLOWED_BLOCKS = 8_192;
+
+/** Blocks whose messages are kept to be shown; a full block holds some 700, 300 bytes each. */
+const MAX_BLOCKS_WITH_MESSAGES = 256;
+
+/** Waits between attempts on an execution client that does not serve; a new head tries at once. */
+const MIN_RETRY_MS = 250;
+const MAX_RETRY_MS = 8_000;
+
+/** An execution block as the consensus chain knows it. */
+export interface FollowedBlock {
+  /** 32 bytes. */
+  readonly hash: Uint8Array;
+  /** 32 bytes. */
+  readonly parentHash: Uint8Array;
+  readonly number: number;
+  /** 32 bytes, from the payload. */
+  readonly messageBusRoot: Uint8Array;
+}
+
+export interface NumberedMessage extends MessageSent {
+  readonly blockNumber: number;
+  /** 32 bytes. */
+  readonly blockHash: Uint8Array;
+}
+
+/** Where messages are read; calls reject with a `CodedError` and are tried again. */
+export interface MessageSource {
+  /** Messages of one block, in order of index. */
+  getMessages(blockHash: Uint8Array): Promise<MessageSent[]>;
+  /** Messages of the client's own chain between two heights, both included, in order of index. */
+  getMessagesInRange(fromBlock: number, toBlock: number): Promise<NumberedMessage[]>;
+}
+
+/** Where and by whom an operation's message was sent. */
+export interface MessageOrigin {
+  readonly index: bigint;
+  readonly messageType: bigint;
+  /** 20 bytes. */
+  readonly sender: Uint8Array;
+  /** 32 bytes. */
+  readonly transactionHash: Uint8Array;
+  readonly blockNumber: number;
+}
+
+/** The contract as gossip's proof rule asks about it; what is below `finalizedCount` never changes. */
+export interface FollowedContract {
+  readonly finalizedCount: bigint;
+  /** 32 bytes; null where that message is not followed. */
+  leafAt(index: bigint): Uint8Array | null;
+  /** `getMessageRoot()` at that count, 32 bytes; null where the count is not followed. */
+  rootAt(count: bigint): Uint8Array | null;
+}
+
+export interface FollowerOptions {
+  /** Height of the block that holds the contract's deployment. */
+  readonly deployBlock: number;
+}
+
+export interface FollowerDeps {
+  readonly source: MessageSource;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** An exit message made into its operation; the same bytes on every node, and again after a reorg or a restart. */
+  readonly onOperation: (operation: TriggeredExit, origin: MessageOrigin) => void;
+  /** A message that is no exit. */
+  readonly onMessage?: (origin: MessageOrigin) => void;
+  /** A block is followed: the contract holds `count` messages after it. */
+  readonly onFollowed?: (block: FollowedBlock, count: number) => void;
+}
+
+interface Entry {
+  readonly block: FollowedBlock;
+  readonly hash: Hex;
+  /** Messages after this block, once it is followed. */
+  count: number;
+  /** Null once forgotten. */
+  messages: readonly MessageOrigin[] | null;
+}
+
+export class MessageFollower implements FollowedContract {
+  readonly #tree = new MessageTree();
+  readonly #deps: FollowerDeps;
+  readonly #stopping = new AbortController();
+  /** Ends the wait before the next attempt. */
+  #wake = new AbortController();
+  /** The chain, oldest first: `#followed` entries that the tree has, then those still to be read. */
+  #entries: Entry[] = [];
+  #followed = 0;
+  /** The finalized prefix of the tree, and the height up to which it goes; never taken back. */
+  #finalizedCount = 0;
+  #finalizedNumber: number;
+  #finalizedHash: Hex | null = null;
+  #running: Promise<void> | null = null;
+  #failing = false;
+
+  constructor(options: FollowerOptions, deps: FollowerDeps) {
+    this.#deps = deps;
+    this.#finalizedNumber = options.deployBlock - 1;
+  }
+
+  /** Messages up to the newest followed block, the head once `isCaughtUp`. The tree has more while catching up. */
+  get treeCount(): number {
+    return this.#entries[this.#followed - 1]?.count ?? this.#finalizedCount;
+  }
+
+  /** Whether the tree is that of the head last set. */
+  get isCaughtUp(): boolean {
+    return this.#followed === this.#entries.length;
+  }
+
+  get finalizedCount(): bigint {
+    return BigInt(this.#finalizedCount);
+  }
+
+  leafAt(index: bigint): Uint8Array | null {
+    return index >= 0n && index < BigInt(this.treeCount) ? this.#tree.leafAt(Number(index)) : null;
+  }
+
+  rootAt(count: bigint): Uint8Array | null {
+    return count >= 0n && count <= BigInt(this.treeCount) ? this.#tree.rootAt(Number(count)) : null;
+  }
+
+  /** 33 siblings of 32 bytes; null where the tree has not got that far. */
+  proofFor(index: bigint, count: bigint): Uint8Array[] | null {
+    if (index < 0n || index >= count || count > BigInt(this.treeCount)) return null;
+    return this.#tree.proofFor(Number(index), Number(count));
+  }
+
+  /** The same operation proven against the newest followed root; null where its message is not the contract's. */
+  proveAgain(operation: TriggeredExit): TriggeredExit | null {
+    const { messageIndex, messageSender } = operation.messageBusSignal;
+    const message = { messageType: TRIGGERED_EXIT_TYPE, sender: messageSender, payload: operation.data.pubkey };
+    const leaf = this.leafAt(messageIndex);
+    if (leaf === null || bytesToHex(leaf) !== bytesToHex(leafOf(message))) return null;
+    return formTriggeredExit({ ...message, index: messageIndex }, this.treeCount, this.#tree);
+  }
+
+  /** Messages of a block; null where it is not followed, finalized long ago, or far behind the head. */
+  messagesInBlock(blockHash: Uint8Array): readonly MessageOrigin[] | null {
+    const position = this.#positionOf(bytesToHex(blockHash));
+    return position >= 0 && position < this.#followed ? (this.#entries[position]?.messages ?? null) : null;
+  }
+
+  /**
+   * The chain's head moved. `path` is the chain's blocks up to the new head, oldest first and without gaps, and begins
+   * at or before the child of a block that an earlier path held: what came in since the last head is enough. A path that
+   * connects to nothing makes the follower read everything since the finalized block again.
+   */
+  setHead(path: readonly FollowedBlock[]): void {
+    const entries = path.map((block): Entry => ({ block, hash: bytesToHex(block.hash), count: 0, messages: null }));
+    const first = path[0];
+    if (first === undefined || this.#stopping.signal.aborted) return;
+    const shared = entries.findLastIndex((entry) => this.#positionOf(entry.hash) >= 0);
+    const ancestor = entries[shared]?.hash ?? bytesToHex(first.parentHash);
+    this.#cut(this.#positionOf(ancestor) + 1);
+    this.#entries.push(...entries.slice(shared + 1));
+    this.#drop(this.#entries.length - MAX_FOLLOWED_BLOCKS);
+    this.#wake.abort();
+    this.#running ??= this.#run();
+  }
+
+  /** The execution block of the finalized checkpoint; may come before that block is followed. */
+  setFinalized(blockHash: Uint8Array): void {
+    this.#finalizedHash = bytesToHex(blockHash);
+    this.#finalize();
+  }
+
+  /** Ends the reading; resolves when the last call has returned. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake.abort();
+    await this.#running;
+  }
+
+  #positionOf(hash: Hex): number {
+    return this.#entries.findLastIndex((entry) => entry.hash === hash);
+  }
+
+  /** Keeps the first `length` entries, and the tree of those. */
+  #cut(length: number): void {
+    this.#entries.length = length;
+    if (length >= this.#followed) return;
+    this.#followed = length;
+    this.#tree.truncate(this.treeCount);
+  }
+
+  /** Forgets the oldest `length` entries. */
+  #drop(length: number): void {
+    if (length <= 0) return;
+    this.#entries.splice(0, length);
+    this.#followed = Math.max(0, this.#followed - length);
+  }
+
+  #finalize(): void {
+    const position = this.#finalizedHash === null ? -1 : this.#positionOf(this.#finalizedHash);
+    const entry = this.#entries[position];
+    if (entry === undefined || position >= this.#followed) return;
+    this.#finalizedCount = entry.count;
+    this.#finalizedNumber = entry.block.number;
+    this.#drop(position);
+  }
+
+  async #run(): Promise<void> {
+    let retryMs = MIN_RETRY_MS;
+    while (!this.isCaughtUp && !this.#stopping.signal.aborted) {
+      const entry = this.#entries[this.#followed] as Entry;
+      this.#wake = new AbortController();
+      try {
+        await (this.#followed === 0 ? this.#catchUp(entry) : this.#follow(entry));
+        this.#succeeded(entry);
+        retryMs = MIN_RETRY_MS;
+      } catch (error) {
+        this.#failed(entry, error);
+        await sleep(this.#deps.clock, retryMs, this.#wake.signal);
+        retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+      }
+    }
+    this.#running = null;
+  }
+
+  /** Reads one block on top of what is followed. */
+  async #follow(entry: Entry): Promise<void> {
+    const { number: blockNumber, hash: blockHash } = entry.block;
+    const messages = await this.#deps.source.getMessages(blockHash);
+    if (!this.#isNext(entry)) return;
+    const numbered = messages.map((message) => ({ ...message, blockNumber, blockHash }));
+    this.#append(numbered);
+    this.#complete(entry, numbered);
+  }
+
+  /** Reads everything from the finalized block to the oldest one of the path, by height. */
+  async #catchUp(entry: Entry): Promise<void> {
+    this.#tree.truncate(this.#finalizedCount);
+    // Roots of older blocks have left the vector, so nothing proven against them could be included.
+    const oldest = entry.block.number - BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
+    const recent: NumberedMessage[] = [];
+    for (let from = this.#finalizedNumber + 1; from <= entry.block.number; from += CATCH_UP_BLOCKS) {
+      const to = Math.min(from + CATCH_UP_BLOCKS - 1, entry.block.number);
+      const messages = await this.#deps.source.getMessagesInRange(from, to);
+      if (!this.#isNext(entry)) return;
+      this.#append(messages);
+      recent.push(...messages.filter((message) => message.blockNumber > oldest));
+    }
+    this.#complete(entry, recent);
+  }
+
+  /** Whether the head has not moved away from the entry during a call, nor the follower been stopped. */
+  #isNext(entry: Entry): boolean {
+    return this.#entries[this.#followed] === entry && !this.#stopping.signal.aborted;
+  }
+
+  /** Puts leaves behind those of the blocks before. */
+  #append(messages: readonly MessageSent[]): void {
+    for (const message of messages) {
+      if (message.index !== BigInt(this.#tree.count)) {
+        const fields = { expected: String(this.#tree.count), found: String(message.index) };
+        this.#tree.truncate(this.treeCount);
+        throw new CodedError("MESSAGE_GAP", "The execution client's logs leave messages out", fields);
+      }
+      this.#tree.append(leafOf(message));
+    }
+  }
+
+  /** Makes the entry followed, if the tree now has its root, and forms the operations of `messages`. */
+  #complete(entry: Entry, messages: readonly NumberedMessage[]): void {
+    const root = bytesToHex(this.#tree.rootAt(this.#tree.count));
+    if (root !== bytesToHex(entry.block.messageBusRoot)) {
+      this.#tree.truncate(this.treeCount);
+      throw new CodedError("MESSAGE_ROOT_MISMATCH", "The messages of the block do not have the root that it claims", {
+        root,
+        claimed: bytesToHex(entry.block.messageBusRoot),
+      });
+    }
+    entry.count = this.#tree.count;
+    entry.messages = messages.map(originOf).filter((origin) => origin.blockNumber === entry.block.number);
+    const forgotten = this.#entries[this.#followed - MAX_BLOCKS_WITH_MESSAGES];
+    if (forgotten !== undefined) forgotten.messages = null;
+    this.#followed += 1;
+    this.#finalize();
+    for (const [i, message] of messages.entries()) this.#tell(message, countAfterBlock(messages, i));
+    this.#deps.onFollowed?.(entry.block, entry.count);
+  }
+
+  #tell(message: NumberedMessage, count: number): void {
+    const origin = originOf(message);
+    if (isExitMessage(message)) this.#deps.onOperation(formTriggeredExit(message, count, this.#tree), origin);
+    else this.#deps.onMessage?.(origin);
+  }
+
+  #succeeded(entry: Entry): void {
+    if (!this.#failing) return;
+    this.#failing = false;
+    this.#deps.log.info({ blockNumber: entry.block.number }, "following the contract's messages again");
+  }
+
+  /** Says the first failure of a row; an execution client that is away has been logged by its own connection. */
+  #failed(entry: Entry, error: unknown): void {
+    const coded = error instanceof CodedError;
+    if (coded && error.code === "EL_UNAVAILABLE") return;
+    const fields = {
+      blockNumber: entry.block.number,
+      ...(coded ? { code: error.code, ...error.fields } : { err: error }),
+    };
+    if (!this.#failing) this.#deps.log.warn(fields, `cannot follow the contract's messages: ${errorMessage(error)}`);
+    this.#failing = true;
+  }
+}
+
+function originOf(message: NumberedMessage): MessageOrigin {
+  const { index, messageType, sender, transactionHash, blockNumber } = message;
+  return { index, messageType, sender, transactionHash, blockNumber };
+}
+
+/** Messages in the contract at the end of the block that holds `messages[i]`. */
+function countAfterBlock(messages: readonly NumberedMessage[], i: number): number {
+  const { blockNumber } = messages[i] as NumberedMessage;
+  let last = i;
+  while (messages[last + 1]?.blockNumber === blockNumber) last += 1;
+  return Number((messages[last] as NumberedMessage).index) + 1;
+}
