@@ -1,4 +1,5 @@
 /** Types that hold every uint64 as a bigint: what vectors of random values need, where numbers would lose bits. */
+import type { Node } from "@chainsafe/persistent-merkle-tree";
 import {
   type CompositeType,
   ContainerType,
@@ -11,7 +12,7 @@ import {
   VectorCompositeType,
 } from "@chainsafe/ssz";
 
-export type ExactType = CompositeType<unknown, unknown, { node: unknown; serialize(): Uint8Array }>;
+export type ExactType = CompositeType<unknown, unknown, { node: Node; serialize(): Uint8Array }>;
 
 /** The same type, field for field and limit for limit, with bigints in place of 8-byte numbers. */
 export function toExactType(type: Type<unknown>): ExactType {

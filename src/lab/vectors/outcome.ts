@@ -34,7 +34,7 @@ export function differencesOf(expected: unknown, actual: unknown, path = ""): Di
 }
 
 function collect(expected: unknown, actual: unknown, path: string, found: Difference[]): void {
-  if (found.length >= MAX_DIFFERENCES || Object.is(expected, actual)) return;
+  if (found.length >= MAX_DIFFERENCES || Object.is(expected, actual) || isSameHex(expected, actual)) return;
   if (Array.isArray(expected) && Array.isArray(actual)) {
     if (expected.length !== actual.length) {
       found.push({ path: `${path}.length`, expected: String(expected.length), actual: String(actual.length) });
@@ -49,6 +49,11 @@ function collect(expected: unknown, actual: unknown, path: string, found: Differ
   } else {
     found.push({ path: path || "value", expected: show(expected), actual: show(actual) });
   }
+}
+
+/** Addresses are written in EIP-55's mixed case by some, in lower case by others. */
+function isSameHex(a: unknown, b: unknown): boolean {
+  return typeof a === "string" && typeof b === "string" && a.startsWith("0x") && a.toLowerCase() === b.toLowerCase();
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

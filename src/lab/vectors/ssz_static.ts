@@ -34,7 +34,7 @@ export const sszStatic: Runner = {
  */
 function checkType(dir: CaseDir, type: Type<unknown>): Difference[] {
   const bytes = dir.readSsz(FILE);
-  const expectedRoot = asText(dir.readYamlMap("roots.yaml").root, "root in roots.yaml").toLowerCase();
+  const expectedRoot = asText(dir.readYamlMap("roots.yaml").root, "root in roots.yaml");
   const exactType = toExactType(type);
   const value = decodeFile(FILE, exactType, bytes);
   return [
