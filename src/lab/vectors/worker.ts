@@ -1,0 +1,27 @@
+/** Runs cases of one preset in a process of its own: presets are chosen at import, and a crash ends one case only. */
+import { join } from "node:path";
+import { errorMessage } from "../../base/errors.ts";
+import { CaseDir } from "./case_dir.ts";
+import { type CaseOutcome, failed } from "./outcome.ts";
+import { findHandler } from "./registry.ts";
+import type { CaseId } from "./tree.ts";
+
+export type WorkerRequest = { root: string; id: CaseId };
+/** Null when no handler is known for the case. */
+export type WorkerAnswer = { outcome: CaseOutcome | null };
+
+function runCase({ root, id }: WorkerRequest): CaseOutcome | null {
+  const handler = findHandler(id.runner, id.handler);
+  if (handler === null) return null;
+  try {
+    return handler(new CaseDir(join(root, id.path), id));
+  } catch (error) {
+    return failed(errorMessage(error));
+  }
+}
+
+process.on("message", (request: WorkerRequest) => {
+  process.send?.({ outcome: runCase(request) } satisfies WorkerAnswer);
+});
+// The parent is gone: nobody waits for an answer.
+process.on("disconnect", () => process.exit());
