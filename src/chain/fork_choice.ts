@@ -120,10 +120,6 @@ export class ForkChoice {
     return node === undefined ? null : { ...node.block, status: node.status };
   }
 
-  isInvalid(root: RootHex): boolean {
-    return this.invalidRoots.has(root);
-  }
-
   /** @spec phase0/fork-choice.md#on_tick */
   onTick(slot: number): void {
     if (slot <= this.slot) return;

@@ -1,0 +1,462 @@
+/** The chain as the rest of the node sees it: heads, views, blocks, states, events. It only puts the parts together. */
+import { EventEmitter } from "node:events";
+import type { SecretKey } from "@chainsafe/blst";
+import { SLOTS_PER_EPOCH } from "@lodestar/params";
+import { getEffectiveBalanceIncrementsZeroInactive } from "@lodestar/state-transition";
+import type { Clock } from "../base/clock.ts";
+import { errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { computeForkDigestHex, type MessageBusBeaconConfig } from "../spec/config.ts";
+import { asFulu, type CachedState } from "../state/beacon_state.ts";
+import type { ExecutionEngine } from "../state/execution_engine.ts";
+import { processSlots } from "../state/transition.ts";
+import { createStateView, type StateView } from "../state/view.ts";
+import { type ArchivedBlock, type BlockArchive, MemoryArchive } from "./archive.ts";
+import { AttestationPool } from "./attestation_pool.ts";
+import { AttestationHandler, type AttestationVerdict } from "./attestations.ts";
+import {
+  anchorBlockOf,
+  type ChainBlock,
+  deserializeBlock,
+  fromRootHex,
+  type PayloadRef,
+  type SignedBlock,
+  serializeBlock,
+  toRootHex,
+} from "./block.ts";
+import { BlockStore } from "./block_store.ts";
+import { CanonicalChain } from "./canonical.ts";
+import { type Checkpoint, ForkChoice, type RootHex } from "./fork_choice.ts";
+import { BlockImporter, type BlockVerdict, checkpointsOf, type ImportOptions, type ImportOutcome } from "./import.ts";
+import { PayloadVerifier } from "./payloads.ts";
+import type { ChainNetwork, PackTriggeredExits, PeerStatus, WireBlock } from "./ports.ts";
+import type { SlashingProtection } from "./slashing_protection.ts";
+import { SlotClock } from "./slot_clock.ts";
+import { Sync } from "./sync.ts";
+import { ValidatorDuties } from "./validator_duties.ts";
+
+export interface IncludedExit {
+  /** 48 bytes. */
+  readonly pubkey: Uint8Array;
+  readonly validatorIndex: number;
+}
+
+/** A block as events tell of it. */
+export interface BlockSummary {
+  readonly slot: number;
+  readonly root: RootHex;
+  readonly payload: PayloadRef;
+  readonly triggeredExits: readonly IncludedExit[];
+}
+
+export interface HeadEvent extends BlockSummary {
+  /** Whether it or a block below it has an unverified payload. */
+  readonly optimistic: boolean;
+  /** Null where the new head stands on the old one. */
+  readonly reorg: {
+    /** Blocks that left the canonical chain. */
+    readonly depth: number;
+    readonly commonAncestor: BlockSummary;
+  } | null;
+  /** Newest first. */
+  readonly removed: readonly BlockSummary[];
+  /** Oldest first, up to the head. */
+  readonly added: readonly BlockSummary[];
+}
+
+export interface FinalizedEvent extends Checkpoint {
+  readonly slot: number;
+  /** Blocks that became final, oldest first, up to the finalized block. */
+  readonly blocks: readonly BlockSummary[];
+}
+
+export type ChainEvents = {
+  /** A block is imported, on any branch. */
+  block: [BlockSummary & { readonly optimistic: boolean }];
+  /** A validator's exit was set by a block, on any branch. */
+  exit_initiated: [IncludedExit & { readonly slot: number; readonly root: RootHex; readonly exitEpoch: number }];
+  head: [HeadEvent];
+  /** The payload of an imported block is verified now. */
+  verified: [BlockSummary];
+  finalized: [FinalizedEvent];
+};
+
+/** `head`, `finalized`, `justified`, `genesis`, a slot, or a root (of a block, or of a state where a state is asked for). */
+export type ChainId = "head" | "finalized" | "justified" | "genesis" | number | RootHex;
+
+export interface FoundBlock {
+  readonly block: ChainBlock;
+  readonly canonical: boolean;
+  readonly finalized: boolean;
+  readonly optimistic: boolean;
+}
+
+export interface ChainDeps {
+  readonly config: MessageBusBeaconConfig;
+  /** Genesis, or a finalized state to go on from. */
+  readonly anchorState: CachedState;
+  readonly engine: ExecutionEngine;
+  readonly network: ChainNetwork;
+  readonly packTriggeredExits: PackTriggeredExits;
+  readonly protection: SlashingProtection;
+  /** Keys of this node's validators by index. */
+  readonly validators: ReadonlyMap<number, SecretKey>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly archive?: BlockArchive;
+}
+
+export interface ChainViews {
+  readonly head: StateView;
+  readonly finalized: StateView;
+}
+
+export interface Chain {
+  readonly config: MessageBusBeaconConfig;
+  readonly events: EventEmitter<ChainEvents>;
+  readonly slots: SlotClock;
+  /** The head that fork choice follows, and the one that duties build on. */
+  readonly head: BlockSummary & { readonly optimistic: boolean };
+  readonly verifiedHead: RootHex;
+  readonly finalized: Checkpoint;
+  readonly justified: Checkpoint;
+  start(): void;
+  /** Finishes the block in hand; drops the rest. */
+  stop(): Promise<void>;
+  onGossipBlock(wireData: Uint8Array, context: { forkDigest: string; peerId: string }): BlockVerdict;
+  onGossipAttestation(
+    wireData: Uint8Array,
+    subnet: number,
+    context: { forkDigest: string },
+  ): Promise<AttestationVerdict>;
+  onStatus(peerId: string, status: PeerStatus): void;
+  importBlock(signedBlock: SignedBlock, options?: ImportOptions): Promise<ImportOutcome>;
+  /** Values for validation; roots that only unverified payloads brought are left out of the head's. */
+  views(): ChainViews;
+  getBlock(id: ChainId): Promise<FoundBlock | null>;
+  /** Not to be written to, but cloned. Null where it is not kept. */
+  getState(id: ChainId): CachedState | null;
+  isSynced(): boolean;
+  /** Slots that our head is behind the best credible peer. */
+  syncDistance(): number;
+  status(): PeerStatus & { forkDigest: Uint8Array; earliestAvailableSlot: number };
+  /** Canonical blocks, ascending. */
+  blocksByRange(startSlot: number, count: number): AsyncIterable<WireBlock>;
+  blocksByRoot(roots: Uint8Array[]): AsyncIterable<WireBlock>;
+}
+
+const ZERO_ROOT = new Uint8Array(32);
+
+export function createChain(deps: ChainDeps): Chain {
+  return new ComposedChain(deps);
+}
+
+class ComposedChain implements Chain {
+  readonly config: MessageBusBeaconConfig;
+  readonly events = new EventEmitter<ChainEvents>();
+  readonly slots: SlotClock;
+  private readonly logger: Logger;
+  private readonly archive: BlockArchive;
+  private readonly anchor: ChainBlock;
+  private readonly anchorState: CachedState;
+  private readonly store: BlockStore;
+  private readonly forkChoice: ForkChoice;
+  private readonly canonical: CanonicalChain;
+  private readonly payloads: PayloadVerifier;
+  private readonly importer: BlockImporter;
+  private readonly attestations: AttestationHandler;
+  private readonly sync: Sync;
+  private readonly duties: ValidatorDuties;
+  private cachedViews: ChainViews | null = null;
+
+  constructor(deps: ChainDeps) {
+    const { config, anchorState, clock, engine, logger, network } = deps;
+    this.config = config;
+    this.logger = logger;
+    this.archive = deps.archive ?? new MemoryArchive();
+    this.anchorState = anchorState;
+    this.anchor = anchorBlockOf(anchorState);
+    this.slots = new SlotClock(clock, anchorState.genesisTime, config.SLOT_DURATION_MS);
+    this.store = new BlockStore(this.anchor, anchorState);
+    this.forkChoice = createForkChoice(this.anchor, anchorState, this.slots.currentSlot, this.store);
+    this.canonical = new CanonicalChain(this.anchor);
+    this.payloads = new PayloadVerifier(engine, clock, logger);
+    const { forkChoice, payloads, slots, store } = this;
+    this.importer = new BlockImporter(
+      { config, clock, forkChoice, logger, payloads, slots, store },
+      {
+        onImported: (block, postState) => this.onImported(block, postState),
+        onVerified: (root) => this.onVerified(root),
+        onRemoved: (roots) => this.onRemoved(roots),
+        onUnknownParent: (parentRoot, peerId) => void this.sync.requestAncestors(parentRoot, peerId),
+      },
+    );
+    const { importer } = this;
+    const pool = new AttestationPool();
+    const isBadBlock = (root: RootHex) => importer.isBad(root);
+    this.attestations = new AttestationHandler({ config, clock, forkChoice, isBadBlock, pool, slots, store });
+    this.sync = new Sync({ config, forkChoice, importer, logger, network, slots, store });
+    this.duties = new ValidatorDuties(
+      {
+        ...{ config, forkChoice, importer, logger, network, payloads, slots, store },
+        attestationHandler: this.attestations,
+        attestations: pool,
+        isSynced: () => this.sync.isSynced(),
+        packTriggeredExits: deps.packTriggeredExits,
+        protection: deps.protection,
+      },
+      deps.validators,
+    );
+    slots.onSlot((slot) => this.onSlot(slot));
+    slots.onAttestationDue((slot) => this.duties.attest(slot));
+  }
+
+  get head(): BlockSummary & { readonly optimistic: boolean } {
+    const block = this.canonical.head;
+    return { ...this.summarize(block), optimistic: !this.forkChoice.isVerified(block.root) };
+  }
+
+  get verifiedHead(): RootHex {
+    return this.forkChoice.getVerifiedHead();
+  }
+
+  get finalized(): Checkpoint {
+    return this.forkChoice.finalized;
+  }
+
+  get justified(): Checkpoint {
+    return this.forkChoice.justified;
+  }
+
+  start(): void {
+    this.slots.start();
+  }
+
+  async stop(): Promise<void> {
+    this.slots.stop();
+    this.attestations.stop();
+    await Promise.all([this.importer.stop(), this.sync.stop()]);
+  }
+
+  onGossipBlock(wireData: Uint8Array, context: { forkDigest: string; peerId: string }): BlockVerdict {
+    return this.importer.onGossipBlock(wireData, context.forkDigest, context.peerId);
+  }
+
+  onGossipAttestation(wireData: Uint8Array, subnet: number, context: { forkDigest: string }) {
+    return this.attestations.onGossipAttestation(wireData, subnet, context.forkDigest);
+  }
+
+  onStatus(peerId: string, status: PeerStatus): void {
+    this.sync.onStatus(peerId, status);
+  }
+
+  importBlock(signedBlock: SignedBlock, options?: ImportOptions): Promise<ImportOutcome> {
+    return this.importer.importBlock(signedBlock, options);
+  }
+
+  views(): ChainViews {
+    this.cachedViews ??= {
+      head: createStateView(this.store.getState(this.canonical.head.root), this.unverifiedBlockNumbers()),
+      finalized: createStateView(this.store.getState(this.finalized.root)),
+    };
+    return this.cachedViews;
+  }
+
+  async getBlock(id: ChainId): Promise<FoundBlock | null> {
+    if (id === "genesis") return this.getBlock(0);
+    const known = this.findUnfinalized(id);
+    if (known !== null) {
+      const { root } = known;
+      const canonical = this.canonical.includes(known);
+      return {
+        block: known,
+        canonical,
+        finalized: root === this.finalized.root,
+        optimistic: !this.forkChoice.isVerified(root),
+      };
+    }
+    if (id === this.anchor.slot || id === this.anchor.root) return { block: this.anchor, ...FINAL };
+    const archived = typeof id === "number" ? await this.archive.getBySlot(id) : await this.archive.getByRoot(id);
+    return archived === null ? null : { block: deserializeBlock(this.config, archived), ...FINAL };
+  }
+
+  getState(id: ChainId): CachedState | null {
+    if (id === "genesis" || id === this.anchor.slot) return this.anchor.slot === 0 ? this.anchorState : null;
+    const block = this.findUnfinalized(id) ?? this.findByStateRoot(id);
+    return block === null ? null : this.store.getState(block.root);
+  }
+
+  isSynced(): boolean {
+    return this.sync.isSynced();
+  }
+
+  syncDistance(): number {
+    return Math.max(0, this.sync.targetSlot() - this.canonical.head.slot);
+  }
+
+  status() {
+    const { finalized } = this;
+    const { root, slot } = this.canonical.head;
+    return {
+      forkDigest: Uint8Array.from(Buffer.from(computeForkDigestHex(this.config, this.slots.currentEpoch), "hex")),
+      // Genesis is finalized under the zero root.
+      finalizedRoot: finalized.epoch === 0 ? ZERO_ROOT : fromRootHex(finalized.root),
+      finalizedEpoch: finalized.epoch,
+      headRoot: fromRootHex(root),
+      headSlot: slot,
+      earliestAvailableSlot: Math.max(this.anchor.slot, this.archive.earliestSlot),
+    };
+  }
+
+  async *blocksByRange(startSlot: number, count: number): AsyncGenerator<WireBlock> {
+    const endSlot = startSlot + count;
+    const finalizedSlot = this.canonical.finalized.slot;
+    yield* this.archive.range(startSlot, Math.min(endSlot, finalizedSlot + 1));
+    for (const { signedBlock } of this.canonical.range(Math.max(startSlot, finalizedSlot + 1), endSlot)) {
+      if (signedBlock !== null) yield serializeBlock(this.config, signedBlock);
+    }
+  }
+
+  async *blocksByRoot(roots: Uint8Array[]): AsyncGenerator<WireBlock> {
+    for (const root of roots) {
+      const signedBlock = this.store.getBlock(toRootHex(root))?.signedBlock;
+      if (signedBlock) yield serializeBlock(this.config, signedBlock);
+      else {
+        const archived = await this.archive.getByRoot(toRootHex(root));
+        if (archived !== null) yield archived;
+      }
+    }
+  }
+
+  private onSlot(slot: number): void {
+    this.forkChoice.onTick(slot);
+    this.updateHead();
+    this.updateFinalized();
+    this.attestations.prune(slot);
+    void this.duties.onSlot(slot);
+    void this.importer.reverify(slot);
+    void this.sync.onSlot(slot);
+  }
+
+  private onImported(block: ChainBlock, postState: CachedState): void {
+    const summary = this.summarize(block);
+    const { root, slot } = block;
+    this.attestations.onBlockImported(root);
+    this.tell("block", { ...summary, optimistic: this.forkChoice.get(root)?.status !== "VALID" });
+    for (const exit of summary.triggeredExits) {
+      const { exitEpoch } = postState.validators.getReadonly(exit.validatorIndex);
+      this.tell("exit_initiated", { ...exit, slot, root, exitEpoch });
+    }
+    this.updateHead();
+    this.updateFinalized();
+    if (slot === this.slots.currentSlot) this.duties.attest(slot);
+  }
+
+  private onVerified(root: RootHex): void {
+    this.cachedViews = null;
+    const block = this.store.getBlock(root);
+    if (block !== null) this.tell("verified", this.summarize(block));
+    this.updateHead();
+  }
+
+  private onRemoved(roots: RootHex[]): void {
+    this.logger.warn({ roots }, "Invalid payload: blocks removed");
+    this.updateHead();
+  }
+
+  private updateHead(): void {
+    const change = this.canonical.setHead(this.forkChoice.getHead(), (root) => this.store.getBlock(root));
+    if (change === null) return;
+    this.cachedViews = null;
+    const { head } = this;
+    const depth = change.removed.length;
+    if (depth > 0) this.logger.info({ slot: head.slot, root: head.root, depth }, "Chain reorganized");
+    this.tell("head", {
+      ...head,
+      reorg: depth === 0 ? null : { depth, commonAncestor: this.summarize(change.commonAncestor) },
+      removed: change.removed.map((block) => this.summarize(block)),
+      added: change.added.map((block) => this.summarize(block)),
+    });
+    const finalizedBlock = this.canonical.finalized;
+    const safe = this.store.getBlock(this.justified.root) ?? finalizedBlock;
+    void this.payloads.setForkchoice(head.payload.blockHash, safe.payload.blockHash, finalizedBlock.payload.blockHash);
+  }
+
+  private updateFinalized(): void {
+    const { epoch, root } = this.finalized;
+    if (root === this.canonical.finalized.root) return;
+    const final = this.canonical.finalize(root);
+    if (final.length === 0) return;
+    this.store.setFinalized(root);
+    this.store.remove(this.forkChoice.prune());
+    this.cachedViews = null;
+    const { slot } = this.canonical.finalized;
+    this.importer.onFinalized(slot);
+    this.archive.put(final.flatMap((block) => this.toArchived(block))).catch((error: unknown) => {
+      this.logger.error({ slot, error: errorMessage(error) }, "Finalized blocks were not archived");
+    });
+    this.tell("finalized", { epoch, root, slot, blocks: final.map((block) => this.summarize(block)) });
+  }
+
+  /** A listener's fault is logged: it must not stop the chain. */
+  private tell<K extends keyof ChainEvents>(name: K, event: ChainEvents[K][0]): void {
+    try {
+      (this.events as EventEmitter).emit(name, event);
+    } catch (error) {
+      this.logger.error({ event: name, error: errorMessage(error) }, "An event's listener failed");
+    }
+  }
+
+  private summarize({ payload, root, signedBlock, slot }: ChainBlock): BlockSummary {
+    const body = signedBlock?.message.body;
+    const exits = body !== undefined && "triggeredExits" in body ? body.triggeredExits : [];
+    const { pubkeyCache } = this.anchorState.epochCtx;
+    const triggeredExits = exits.map(({ data: { pubkey } }) => ({
+      pubkey,
+      validatorIndex: pubkeyCache.getIndex(pubkey) as number,
+    }));
+    return { slot, root, payload, triggeredExits };
+  }
+
+  private unverifiedBlockNumbers(): Set<number> {
+    const numbers = new Set<number>();
+    for (const { root, status } of this.forkChoice.chain(this.canonical.head.root)) {
+      const block = this.store.getBlock(root);
+      if (status !== "VALID" && block !== null && root !== this.finalized.root) numbers.add(block.payload.blockNumber);
+    }
+    return numbers;
+  }
+
+  private findUnfinalized(id: ChainId): ChainBlock | null {
+    if (id === "head") return this.canonical.head;
+    if (id === "finalized") return this.canonical.finalized;
+    if (id === "justified") return this.store.getBlock(this.justified.root);
+    return typeof id === "number" ? this.canonical.atSlot(id) : this.store.getBlock(id);
+  }
+
+  private findByStateRoot(id: ChainId): ChainBlock | null {
+    if (typeof id === "number") return null;
+    const { finalized, head } = this.canonical;
+    const blocks = this.canonical.range(finalized.slot, head.slot + 1);
+    return blocks.find(({ header }) => toRootHex(header.message.stateRoot) === id) ?? null;
+  }
+
+  private toArchived({ root, signedBlock, slot }: ChainBlock): ArchivedBlock[] {
+    return signedBlock === null ? [] : [{ root, slot, ...serializeBlock(this.config, signedBlock) }];
+  }
+}
+
+const FINAL = { canonical: true, finalized: true, optimistic: false } as const;
+
+/** The anchor is trusted, so its own checkpoints count as itself at its epoch. */
+function createForkChoice(anchor: ChainBlock, state: CachedState, currentSlot: number, store: BlockStore): ForkChoice {
+  const anchorEpoch = Math.ceil(anchor.slot / SLOTS_PER_EPOCH);
+  const justifiedBalances = ({ epoch, root }: Checkpoint) => {
+    const blockState = store.getState(root);
+    const startSlot = epoch * SLOTS_PER_EPOCH;
+    const checkpointState = blockState.slot < startSlot ? processSlots(blockState, startSlot) : blockState;
+    return getEffectiveBalanceIncrementsZeroInactive(asFulu(checkpointState));
+  };
+  const slot = Math.max(currentSlot, state.slot);
+  return new ForkChoice({ ...checkpointsOf(anchor, state), status: "VALID" }, anchorEpoch, slot, justifiedBalances);
+}

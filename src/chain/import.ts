@@ -1,0 +1,427 @@
+/** Blocks into the chain: gossip conditions for forwarding, then the full import, one block at a time. */
+import { SLOTS_PER_EPOCH } from "@lodestar/params";
+import { computeUnrealizedCheckpoints } from "@lodestar/state-transition/epoch";
+import type { Clock } from "../base/clock.ts";
+import { CodedError, errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { computeForkDigestHex, getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.ts";
+import { asFulu, type CachedState } from "../state/beacon_state.ts";
+import { getProposerSignatureSet, verifySignatureSets } from "../state/signatures.ts";
+import { processSlots, stateTransition } from "../state/transition.ts";
+import type { Verdict } from "../validation/verdict.ts";
+import { type ChainBlock, type SignedBlock, toChainBlock, toRootHex } from "./block.ts";
+import type { BlockStore } from "./block_store.ts";
+import type { Checkpoint, ForkChoice, RootHex } from "./fork_choice.ts";
+import type { PayloadVerifier } from "./payloads.ts";
+import { PendingBlocks } from "./pending_blocks.ts";
+import type { SlotClock } from "./slot_clock.ts";
+import { deserialize, uncompress } from "./wire.ts";
+
+/** Every way in which a gossiped block's validation ends. */
+export const BLOCK_CODES = [
+  "VALID",
+  "BAD_SNAPPY",
+  "WRONG_LENGTH",
+  "BAD_SSZ",
+  "UINT64_TOO_LARGE",
+  "WRONG_FORK",
+  "FUTURE_SLOT",
+  "FINALIZED_SLOT",
+  "ALREADY_KNOWN",
+  "PROPOSER_REPEATED",
+  "BAD_SIGNATURE",
+  "UNKNOWN_PARENT",
+  "INVALID_PARENT",
+  "INVALID_BLOCK",
+  "INVALID_PAYLOAD",
+  "SLOT_NOT_AFTER_PARENT",
+  "NOT_FINALIZED_DESCENDANT",
+  "WRONG_PROPOSER",
+  "WRONG_TIMESTAMP",
+  "TOO_MANY_BLOBS",
+  "QUEUE_FULL",
+] as const;
+export type BlockCode = (typeof BLOCK_CODES)[number];
+export type BlockVerdict = Verdict<BlockCode>;
+
+export type ImportOutcome =
+  | { readonly code: "IMPORTED"; readonly optimistic: boolean }
+  | { readonly code: "ALREADY_KNOWN" | "UNKNOWN_PARENT" | "QUEUE_FULL" | "TOO_EARLY" | "STOPPED" }
+  | { readonly code: "INVALID_BLOCK" | "INVALID_PAYLOAD" | "NOT_IMPORTED"; readonly reason: string };
+
+export interface ImportOptions {
+  /** Made by us from this very state: nothing of it needs to be checked but its payload. */
+  readonly postState?: CachedState;
+  /** The proposer's signature was checked by gossip validation. */
+  readonly proposerVerified?: boolean;
+}
+
+/** What the rest of the chain does when a block is in, or turns out bad. */
+export interface ImportEvents {
+  onImported(block: ChainBlock, postState: CachedState): void;
+  /** A payload that stood as optimistic is verified. */
+  onVerified(root: RootHex): void;
+  /** Blocks are gone, because a payload was found invalid after its import. */
+  onRemoved(roots: RootHex[]): void;
+  onUnknownParent(parentRoot: RootHex, peerId: string): void;
+}
+
+export interface ImportDeps {
+  readonly config: MessageBusBeaconConfig;
+  readonly clock: Clock;
+  readonly slots: SlotClock;
+  readonly store: BlockStore;
+  readonly forkChoice: ForkChoice;
+  readonly payloads: PayloadVerifier;
+  readonly logger: Logger;
+}
+
+/** Blocks waiting to be imported; a block beyond is dropped, and comes again by sync. */
+const MAX_IMPORT_QUEUE = 64;
+
+/** Blocks found invalid, so that they are refused at once; the oldest is forgotten. */
+const MAX_BAD_BLOCKS = 1024;
+
+/** States advanced to a block's slot by gossip validation, for its import; a state more is dropped and made again. */
+const MAX_PRE_STATES = 4;
+
+/** The shortest block: two offsets, the fixed fields, an empty body's fixed part. */
+const MIN_BLOCK_BYTES = 400;
+
+/** Offset of the message in a SignedBeaconBlock: after its own offset and the signature. The slot is its first field. */
+const MESSAGE_OFFSET = 100;
+
+/** Payloads asked about again in one round, oldest first. */
+const MAX_REVERIFIED_PER_SLOT = 32;
+/** Slots between rounds double from 1 up to this while the answer stays SYNCING. */
+const MAX_REVERIFY_INTERVAL_SLOTS = 16;
+
+export class BlockImporter {
+  private readonly deps: ImportDeps;
+  private readonly events: ImportEvents;
+  readonly pending = new PendingBlocks();
+  /** Proposers seen with a valid block, by slot; back to the finalized slot. */
+  private readonly seenProposers = new Map<number, Set<number>>();
+  /** What was found wrong, which is said again whenever the block comes back. */
+  private readonly badBlocks = new Map<RootHex, BlockVerdict>();
+  private readonly preStates = new Map<string, CachedState>();
+  private tail: Promise<unknown> = Promise.resolve();
+  private queued = 0;
+  private stopped = false;
+  private reverifyAtSlot = 0;
+  private reverifyIntervalSlots = 1;
+  private reverifying = false;
+
+  constructor(deps: ImportDeps, events: ImportEvents) {
+    this.deps = deps;
+    this.events = events;
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.tail.then(() => undefined);
+  }
+
+  /**
+   * Judges a `beacon_block` message by what forwarding needs, and starts its import without waiting for it: the payload
+   * and its message bus root are a matter of the import.
+   * @spec bellatrix/p2p-interface.md#beacon_block
+   */
+  onGossipBlock(wireData: Uint8Array, forkDigest: string, peerId: string): BlockVerdict {
+    const decoded = this.decode(wireData, forkDigest);
+    if ("code" in decoded) return decoded;
+    const { message } = decoded;
+    const block = toChainBlock(this.deps.config, decoded);
+    const verdict = this.judge(block, decoded);
+    if (verdict.result === "accept") {
+      const seen = this.seenProposers.get(message.slot) ?? new Set();
+      this.seenProposers.set(message.slot, seen.add(message.proposerIndex));
+      this.importAtSlot(decoded);
+    } else if (verdict.code === "UNKNOWN_PARENT") {
+      this.pending.add(decoded, block, peerId);
+      this.events.onUnknownParent(block.parentRoot, peerId);
+    }
+    return verdict;
+  }
+
+  private decode(wireData: Uint8Array, forkDigest: string): SignedBlock | BlockVerdict {
+    const { config, slots } = this.deps;
+    const bytes = uncompress(wireData, MIN_BLOCK_BYTES);
+    if (typeof bytes === "string") return { result: "reject", code: bytes };
+    const slot = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(MESSAGE_OFFSET, true));
+    // [IGNORE] The block is not from a future slot (with a MAXIMUM_GOSSIP_CLOCK_DISPARITY allowance).
+    if (!slots.hasStarted(slot)) return { result: "ignore", code: "FUTURE_SLOT" };
+    // The topic's fork digest is that of the block's epoch.
+    if (computeForkDigestHex(config, Math.floor(slot / SLOTS_PER_EPOCH)) !== forkDigest) {
+      return { result: "reject", code: "WRONG_FORK" };
+    }
+    const signedBlock = deserialize(getSignedBlockType(config, slot), bytes);
+    return typeof signedBlock === "string" ? { result: "reject", code: signedBlock } : (signedBlock as SignedBlock);
+  }
+
+  private judge(block: ChainBlock, signedBlock: SignedBlock): BlockVerdict {
+    const { config, forkChoice, slots, store } = this.deps;
+    const { slot, proposerIndex, body } = signedBlock.message;
+    const { finalized } = forkChoice;
+    // [IGNORE] The block is from a slot greater than the latest finalized slot.
+    if (slot <= finalized.epoch * SLOTS_PER_EPOCH) return { result: "ignore", code: "FINALIZED_SLOT" };
+    const bad = this.badBlocks.get(block.root);
+    if (bad !== undefined) return bad;
+    if (store.has(block.root)) return { result: "ignore", code: "ALREADY_KNOWN" };
+    // [IGNORE] The block is the first block with valid signature received for the proposer for the slot.
+    if (this.seenProposers.get(slot)?.has(proposerIndex)) return { result: "ignore", code: "PROPOSER_REPEATED" };
+    // [REJECT] The length of KZG commitments is less than or equal to the limit.
+    if (body.blobKzgCommitments.length > config.getMaxBlobsPerBlock(Math.floor(slot / SLOTS_PER_EPOCH))) {
+      return { result: "reject", code: "TOO_MANY_BLOBS" };
+    }
+    // [REJECT] The execution payload's timestamp is correct with respect to the slot.
+    if (body.executionPayload.timestamp !== Math.floor(slots.slotStartMs(slot) / 1000)) {
+      return { result: "reject", code: "WRONG_TIMESTAMP" };
+    }
+    const parent = forkChoice.get(block.parentRoot);
+    // [REJECT] The block's parent passes validation; [IGNORE] where the execution client alone found it invalid.
+    const badParent = this.badBlocks.get(block.parentRoot);
+    if (badParent?.code === "INVALID_PAYLOAD") return { result: "ignore", code: "INVALID_PARENT" };
+    if (badParent !== undefined) return this.markBad(block.root, "reject", "INVALID_PARENT");
+    if (parent === null) return this.judgeOrphan(signedBlock);
+    const parentState = store.getState(block.parentRoot);
+    // [REJECT] The proposer signature is valid with respect to the proposer's pubkey.
+    if (!hasValidSignature(parentState, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
+    // [REJECT] The block is from a higher slot than its parent.
+    if (slot <= parent.slot) return this.markBad(block.root, "reject", "SLOT_NOT_AFTER_PARENT");
+    // [REJECT] The current finalized checkpoint is an ancestor of the block.
+    if (forkChoice.getCheckpointBlock(block.parentRoot, finalized.epoch) !== finalized.root) {
+      return { result: "reject", code: "NOT_FINALIZED_DESCENDANT" };
+    }
+    // [REJECT] The block is proposed by the expected proposer for the slot.
+    if (this.expectedProposer(block.parentRoot, parentState, slot) !== proposerIndex) {
+      return this.markBad(block.root, "reject", "WRONG_PROPOSER");
+    }
+    if (this.queued >= MAX_IMPORT_QUEUE) return { result: "ignore", code: "QUEUE_FULL" };
+    return { result: "accept", code: "VALID" };
+  }
+
+  /** [IGNORE] The block's parent has been seen (a client MAY queue blocks once the parent is retrieved). */
+  private judgeOrphan(signedBlock: SignedBlock): BlockVerdict {
+    const state = this.deps.store.getState(this.deps.forkChoice.finalized.root);
+    // A proposer that finality does not know is as good as unknown: its block is kept until its parent tells.
+    const known = signedBlock.message.proposerIndex < state.validators.length;
+    if (known && !hasValidSignature(state, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
+    return { result: "ignore", code: "UNKNOWN_PARENT" };
+  }
+
+  /** Imports now, or when the block's slot begins by our clock. */
+  private importAtSlot(signedBlock: SignedBlock): void {
+    const { clock, logger, slots } = this.deps;
+    const run = () => {
+      void this.importBlock(signedBlock, { proposerVerified: true }).then((outcome) => {
+        if ("reason" in outcome) logger.warn({ slot: signedBlock.message.slot, ...outcome }, "Block not imported");
+      });
+    };
+    const waitMs = slots.slotStartMs(signedBlock.message.slot) - clock.nowMs();
+    if (waitMs <= 0) run();
+    else clock.after(waitMs, run);
+  }
+
+  /** Never rejects. Blocks that waited for this one as their parent are imported after it. */
+  importBlock(signedBlock: SignedBlock, options: ImportOptions = {}): Promise<ImportOutcome> {
+    if (this.queued >= MAX_IMPORT_QUEUE) return Promise.resolve({ code: "QUEUE_FULL" });
+    this.queued++;
+    const run = this.tail.then(() => this.importNext(signedBlock, options));
+    this.tail = run.finally(() => this.queued--);
+    return run;
+  }
+
+  private async importNext(signedBlock: SignedBlock, options: ImportOptions): Promise<ImportOutcome> {
+    if (this.stopped) return { code: "STOPPED" };
+    try {
+      const block = toChainBlock(this.deps.config, signedBlock);
+      const outcome = await this.run(block, signedBlock, options);
+      if (outcome.code === "IMPORTED") {
+        for (const child of this.pending.takeChildren(block.root)) this.importAtSlot(child);
+      }
+      return outcome;
+    } catch (error) {
+      this.deps.logger.error({ error: errorMessage(error) }, "Block import failed");
+      return { code: "NOT_IMPORTED", reason: errorMessage(error) };
+    }
+  }
+
+  private async run(block: ChainBlock, signedBlock: SignedBlock, options: ImportOptions): Promise<ImportOutcome> {
+    const { forkChoice, payloads, slots, store } = this.deps;
+    if (store.has(block.root)) return { code: "ALREADY_KNOWN" };
+    if (this.isBad(block.root) || this.isBad(block.parentRoot)) {
+      return { code: "INVALID_BLOCK", reason: "the block or its parent was found invalid before" };
+    }
+    if (!forkChoice.has(block.parentRoot)) return { code: "UNKNOWN_PARENT" };
+    if (block.slot > slots.currentSlot) return { code: "TOO_EARLY" };
+    // Taken before the work: a block is timely by when it came, not by how long we took.
+    const timely = slots.currentSlot === block.slot && slots.msIntoSlot(block.slot) < slots.attestationDueMs;
+    const parentState = store.getState(block.parentRoot);
+    const verdict = payloads.verify(signedBlock);
+    let postState: CachedState;
+    try {
+      postState = options.postState ?? this.transition(block, parentState, signedBlock, options);
+    } catch (error) {
+      // The root does not cover the proposer's signature: a wrong one must not brand the true block.
+      const isBadSignature = error instanceof CodedError && error.code === "INVALID_SIGNATURE";
+      if (!isBadSignature) this.markBad(block.root, "ignore", "INVALID_BLOCK");
+      return { code: "INVALID_BLOCK", reason: errorMessage(error) };
+    }
+    const { status, reason } = await verdict.inTime;
+    if (status === "INVALID") {
+      this.markBad(block.root, "ignore", "INVALID_PAYLOAD");
+      return { code: "INVALID_PAYLOAD", reason };
+    }
+    if (this.stopped) return { code: "STOPPED" };
+    try {
+      forkChoice.onTick(slots.currentSlot);
+      forkChoice.onBlock(
+        { ...checkpointsOf(block, postState), status: status === "VALID" ? "VALID" : "OPTIMISTIC" },
+        timely,
+      );
+    } catch (error) {
+      if (error instanceof CodedError) return { code: "NOT_IMPORTED", reason: error.message };
+      throw error;
+    }
+    store.put(block, postState);
+    this.countVotes(block, signedBlock, postState);
+    this.events.onImported(block, postState);
+    if (status !== "VALID") void verdict.final.then((late) => this.takeLateStatus(block.root, late.status));
+    return { code: "IMPORTED", optimistic: status !== "VALID" };
+  }
+
+  private transition(
+    block: ChainBlock,
+    parentState: CachedState,
+    signedBlock: SignedBlock,
+    options: ImportOptions,
+  ): CachedState {
+    const key = preStateKey(block.parentRoot, block.slot);
+    const preState = this.preStates.get(key) ?? parentState;
+    this.preStates.delete(key);
+    return stateTransition(preState, signedBlock, {
+      verifyProposer: options.proposerVerified !== true,
+      verifySignatures: true,
+      verifyStateRoot: true,
+      payloadStatus: "SYNCING",
+    });
+  }
+
+  /** The block's attestations count as votes, and its slashings take votes away. */
+  private countVotes(block: ChainBlock, signedBlock: SignedBlock, postState: CachedState): void {
+    const { forkChoice } = this.deps;
+    const fork = postState.config.getForkSeq(block.slot);
+    for (const attestation of signedBlock.message.body.attestations) {
+      const { beaconBlockRoot, slot, target } = attestation.data;
+      const indices = postState.epochCtx.getAttestingIndices(fork, attestation);
+      forkChoice.onAttestation(indices, toRootHex(beaconBlockRoot), target.epoch, slot);
+    }
+    for (const { attestation1, attestation2 } of signedBlock.message.body.attesterSlashings) {
+      const first = new Set(attestation1.attestingIndices);
+      forkChoice.onEquivocation(attestation2.attestingIndices.filter((index) => first.has(index)));
+    }
+  }
+
+  /** Asks again about optimistic payloads, oldest first, until the execution client has none or cannot tell. */
+  async reverify(slot: number): Promise<void> {
+    const { forkChoice, payloads, store } = this.deps;
+    const roots = forkChoice.optimisticRoots().slice(0, MAX_REVERIFIED_PER_SLOT);
+    if (roots.length === 0 || slot < this.reverifyAtSlot || this.reverifying) return;
+    this.reverifying = true;
+    let progress = false;
+    for (const root of roots) {
+      const signedBlock = store.getBlock(root)?.signedBlock;
+      if (!signedBlock || this.stopped) continue;
+      const { status } = await payloads.verify(signedBlock).inTime;
+      if (status === "SYNCING") break;
+      progress = true;
+      this.takeLateStatus(root, status);
+    }
+    this.reverifying = false;
+    this.reverifyIntervalSlots = progress ? 1 : Math.min(this.reverifyIntervalSlots * 2, MAX_REVERIFY_INTERVAL_SLOTS);
+    this.reverifyAtSlot = slot + this.reverifyIntervalSlots;
+  }
+
+  private takeLateStatus(root: RootHex, status: "VALID" | "INVALID" | "SYNCING"): void {
+    const { forkChoice, store } = this.deps;
+    if (this.stopped || status === "SYNCING" || forkChoice.get(root)?.status !== "OPTIMISTIC") return;
+    if (status === "VALID") {
+      forkChoice.setValid(root);
+      this.events.onVerified(root);
+      return;
+    }
+    const removed = forkChoice.setInvalid(root);
+    store.remove(removed);
+    for (const gone of removed) this.markBad(gone, "ignore", "INVALID_PAYLOAD");
+    this.events.onRemoved(removed);
+  }
+
+  /** Forgets what finality has decided. */
+  onFinalized(slot: number): void {
+    for (const seenSlot of this.seenProposers.keys()) if (seenSlot <= slot) this.seenProposers.delete(seenSlot);
+    this.pending.prune(slot);
+    this.preStates.clear();
+  }
+
+  isBad(root: RootHex): boolean {
+    return this.badBlocks.has(root);
+  }
+
+  /** Honest peers forward a block before they import it: only what gossip's conditions refuse is held against them. */
+  private markBad(root: RootHex, result: "reject" | "ignore", code: BlockCode): BlockVerdict {
+    const verdict: BlockVerdict = { result, code };
+    this.badBlocks.set(root, verdict);
+    for (const oldest of this.badBlocks.keys()) {
+      if (this.badBlocks.size <= MAX_BAD_BLOCKS) break;
+      this.badBlocks.delete(oldest);
+    }
+    return verdict;
+  }
+
+  /** The lookahead reaches into the next epoch; beyond, the state is advanced, and kept for the import. */
+  private expectedProposer(parentRoot: RootHex, parentState: CachedState, slot: number): number | undefined {
+    const epochStart = parentState.slot - (parentState.slot % SLOTS_PER_EPOCH);
+    const ahead = slot - epochStart;
+    if (ahead < parentState.proposerLookahead.length) return parentState.proposerLookahead.get(ahead);
+    const key = preStateKey(parentRoot, slot);
+    const state = this.preStates.get(key) ?? processSlots(parentState, slot);
+    this.preStates.set(key, state);
+    for (const oldest of this.preStates.keys()) {
+      if (this.preStates.size <= MAX_PRE_STATES) break;
+      this.preStates.delete(oldest);
+    }
+    return state.proposerLookahead.get(slot % SLOTS_PER_EPOCH);
+  }
+}
+
+function preStateKey(parentRoot: RootHex, slot: number): string {
+  return `${parentRoot}:${slot}`;
+}
+
+function hasValidSignature(state: CachedState, signedBlock: SignedBlock): boolean {
+  if (signedBlock.message.proposerIndex >= state.validators.length) return false;
+  return verifySignatureSets([getProposerSignatureSet(state, signedBlock)], state.epochCtx.pubkeyCache);
+}
+
+/**
+ * The pulled-up checkpoints come from the progressive balances that the state's cache keeps anyway: what processing the
+ * epoch on a clone would give, for microseconds.
+ * @spec phase0/fork-choice.md#compute_pulled_up_tip
+ */
+export function checkpointsOf(block: ChainBlock, postState: CachedState) {
+  const unrealized = computeUnrealizedCheckpoints(asFulu(postState));
+  return {
+    root: block.root,
+    parentRoot: block.parentRoot,
+    slot: block.slot,
+    justified: toCheckpoint(postState.currentJustifiedCheckpoint),
+    finalized: toCheckpoint(postState.finalizedCheckpoint),
+    unrealizedJustified: toCheckpoint(unrealized.justifiedCheckpoint),
+    unrealizedFinalized: toCheckpoint(unrealized.finalizedCheckpoint),
+  };
+}
+
+function toCheckpoint({ epoch, root }: { epoch: number; root: Uint8Array }): Checkpoint {
+  return { epoch, root: toRootHex(root) };
+}

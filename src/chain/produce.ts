@@ -1,0 +1,146 @@
+/** A block of ours: built on a verified head, its operations chosen against the state after its payload. */
+import type { SecretKey } from "@chainsafe/blst";
+import { BitArray } from "@chainsafe/ssz";
+import { DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO, SLOTS_PER_EPOCH, SYNC_COMMITTEE_SIZE } from "@lodestar/params";
+import { computeSigningRoot } from "@lodestar/state-transition";
+import { ssz } from "@lodestar/types";
+import { errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { isMessageBusSlot, type MessageBusBeaconConfig } from "../spec/config.ts";
+import type { BeaconBlock, SignedBeaconBlock, TriggeredExit } from "../spec/types.ts";
+import { type CachedState, isMessageBusState } from "../state/beacon_state.ts";
+import type { BuiltPayload } from "../state/execution_engine.ts";
+import { getExpectedWithdrawals, processBlock, processBlockBeforeTriggeredExits } from "../state/transition.ts";
+import type { AttestationPool } from "./attestation_pool.ts";
+import { fromRootHex, type SignedBlock } from "./block.ts";
+import type { RootHex } from "./fork_choice.ts";
+import type { PayloadVerifier } from "./payloads.ts";
+import type { PackTriggeredExits } from "./ports.ts";
+
+/** The point at infinity: the aggregate of no signature at all. Our validators take no part in sync committees. */
+const INFINITY_SIGNATURE = Uint8Array.from({ length: 96 }, (_, i) => (i === 0 ? 0xc0 : 0));
+
+const GRAFFITI = new Uint8Array(32);
+
+export interface ProduceDeps {
+  readonly config: MessageBusBeaconConfig;
+  readonly payloads: PayloadVerifier;
+  readonly attestations: AttestationPool;
+  readonly packTriggeredExits: PackTriggeredExits;
+  readonly logger: Logger;
+}
+
+export interface ProducedBlock {
+  readonly signedBlock: SignedBlock;
+  readonly postState: CachedState;
+}
+
+/**
+ * @param preState the parent's post state advanced to the block's slot; left as it is.
+ * Null when the execution client cannot build now.
+ */
+export async function produceBlock(
+  deps: ProduceDeps,
+  parentRoot: RootHex,
+  preState: CachedState,
+  secretKey: SecretKey,
+  suggestedFeeRecipient: Uint8Array,
+): Promise<ProducedBlock | null> {
+  const built = await buildPayload(deps, parentRoot, preState, suggestedFeeRecipient);
+  if (built === null) return null;
+  const { config } = deps;
+  const slot = preState.slot;
+  const block: BeaconBlock = {
+    slot,
+    proposerIndex: preState.epochCtx.getBeaconProposer(slot),
+    parentRoot: fromRootHex(parentRoot),
+    stateRoot: new Uint8Array(32),
+    body: {
+      randaoReveal: signRandao(config, slot, secretKey),
+      eth1Data: preState.eth1Data.toValue(),
+      graffiti: GRAFFITI,
+      proposerSlashings: [],
+      attesterSlashings: [],
+      attestations: deps.attestations.pack(preState),
+      deposits: [],
+      voluntaryExits: [],
+      syncAggregate: {
+        syncCommitteeBits: BitArray.fromBitLen(SYNC_COMMITTEE_SIZE),
+        syncCommitteeSignature: INFINITY_SIGNATURE,
+      },
+      executionPayload: built.payload,
+      blsToExecutionChanges: [],
+      blobKzgCommitments: [],
+      executionRequests: built.executionRequests,
+      triggeredExits: [],
+    },
+  };
+  const postState = completeBlock(deps, block, preState);
+  const signedBlock = sign(config, block, secretKey);
+  return { signedBlock, postState };
+}
+
+async function buildPayload(
+  { config, payloads }: ProduceDeps,
+  parentRoot: RootHex,
+  preState: CachedState,
+  suggestedFeeRecipient: Uint8Array,
+): Promise<BuiltPayload | null> {
+  const epochMix = preState.epochCtx.epoch % preState.randaoMixes.length;
+  return payloads.build(preState.latestExecutionPayloadHeader.blockHash, {
+    timestamp: preState.genesisTime + Math.floor((preState.slot * config.SLOT_DURATION_MS) / 1000),
+    prevRandao: preState.randaoMixes.get(epochMix),
+    suggestedFeeRecipient,
+    withdrawals: getExpectedWithdrawals(preState),
+    parentBeaconBlockRoot: fromRootHex(parentRoot),
+  });
+}
+
+/** Chooses the triggered exits, and sets the state root. A choice that turns out invalid costs the exits, not the slot. */
+function completeBlock(deps: ProduceDeps, block: BeaconBlock, preState: CachedState): CachedState {
+  block.body.triggeredExits = chooseTriggeredExits(deps, block, preState);
+  let postState = preState.clone() as CachedState;
+  try {
+    processBlock(postState, block, { payloadStatus: "VALID", verifySignatures: false });
+  } catch (error) {
+    if (block.body.triggeredExits.length === 0) throw error;
+    deps.logger.error({ slot: block.slot, error: errorMessage(error) }, "Packed exits spoil the block: going without");
+    block.body.triggeredExits = [];
+    postState = preState.clone() as CachedState;
+    processBlock(postState, block, { payloadStatus: "VALID", verifySignatures: false });
+  }
+  postState.commit();
+  block.stateRoot = postState.hashTreeRoot();
+  return postState;
+}
+
+function chooseTriggeredExits(deps: ProduceDeps, block: BeaconBlock, preState: CachedState): TriggeredExit[] {
+  if (!isMessageBusState(preState)) return [];
+  const afterPayload = preState.clone() as typeof preState;
+  processBlockBeforeTriggeredExits(afterPayload, block, { payloadStatus: "VALID", verifySignatures: false });
+  afterPayload.commit();
+  try {
+    return deps.packTriggeredExits(afterPayload);
+  } catch (error) {
+    deps.logger.error({ slot: block.slot, error: errorMessage(error) }, "Packing triggered exits failed");
+    return [];
+  }
+}
+
+/** @spec phase0/validator.md#randao-reveal */
+function signRandao(config: MessageBusBeaconConfig, slot: number, secretKey: SecretKey): Uint8Array {
+  const domain = config.getDomain(slot, DOMAIN_RANDAO, slot);
+  return secretKey.sign(computeSigningRoot(ssz.Epoch, Math.floor(slot / SLOTS_PER_EPOCH), domain)).toBytes();
+}
+
+/** @spec phase0/validator.md#signature */
+function sign(config: MessageBusBeaconConfig, message: BeaconBlock, secretKey: SecretKey): SignedBlock {
+  const type = config.getPostDenebForkTypes(message.slot).BeaconBlock;
+  const domain = config.getDomain(message.slot, DOMAIN_BEACON_PROPOSER, message.slot);
+  const signature = secretKey.sign(computeSigningRoot(type, message, domain)).toBytes();
+  if (isMessageBusSlot(config, message.slot)) return { message, signature };
+  // Before the fork neither field is part of a block's SSZ; the value must not carry them either.
+  const { triggeredExits: _exits, executionPayload, ...body } = message.body;
+  const { messageBusRoot: _root, ...payload } = executionPayload;
+  return { message: { ...message, body: { ...body, executionPayload: payload } }, signature } as SignedBeaconBlock;
+}
