@@ -1,9 +1,10 @@
 /** Runs anvil, the execution client of devnets and tests, as a child process of our own. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { pbkdf2Sync } from "node:crypto";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { toHex } from "viem";
-import { mnemonicToAccount } from "viem/accounts";
+import { HDKey, hdKeyToAccount } from "viem/accounts";
 import { z } from "zod";
 import { type Clock, sleep } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
@@ -56,9 +57,12 @@ export interface Anvil {
   stop(): Promise<void>;
 }
 
+/** BIP-39 without its word list; the native PBKDF2 takes 1 ms where the portable one takes 30. */
+const ANVIL_MASTER_KEY = HDKey.fromMasterSeed(pbkdf2Sync(ANVIL_MNEMONIC, "mnemonic", 2_048, 64, "sha512"));
+
 /** Account `index` of anvil's mnemonic. */
 export function anvilAccount(index: number): AnvilAccount {
-  const account = mnemonicToAccount(ANVIL_MNEMONIC, { addressIndex: index });
+  const account = hdKeyToAccount(ANVIL_MASTER_KEY, { addressIndex: index });
   const privateKey = account.getHdKey().privateKey;
   if (privateKey === null) throw new Error("an account of a mnemonic has a private key");
   return { address: account.address.toLowerCase() as `0x${string}`, privateKey: toHex(privateKey) };
