@@ -1,0 +1,136 @@
+/** A devnet's events as lines for people. */
+
+import type { DevnetEvent, SpecimenFate } from "../lab/devnet/events.ts";
+import { type Colour, colour } from "./output.ts";
+
+const KIND_WORDS: Record<string, string> = {
+  exit: "exit",
+  unknown_pubkey: "unknown pubkey",
+  wrong_sender: "wrong sender",
+  already_exiting: "already exiting",
+  forged_proof: "forged proof",
+  bad_count: "impossible count",
+  wrong_length: "wrong length",
+  bad_snappy: "bad snappy",
+};
+
+const RESULT_COLOURS: Record<string, Colour> = { accept: "green", ignore: "yellow", reject: "red" };
+
+const LABEL_WIDTH = 9;
+
+/** 0x93ab…41: enough to recognise a key or root by. */
+export function shorten(hex: string | null): string {
+  if (hex === null) return "no operation";
+  return hex.length <= 14 ? hex : `${hex.slice(0, 8)}…${hex.slice(-4)}`;
+}
+
+export function kindWords(kind: string): string {
+  return KIND_WORDS[kind] ?? kind;
+}
+
+/** Null for events that would only repeat what a person has read already. */
+export function storyLine(event: DevnetEvent): string | null {
+  switch (event.event) {
+    case "network":
+      return line(
+        "network",
+        `${event.nodes} nodes share ${event.validators} validators, ${event.secondsPerSlot} s slots, seed ${event.seed}`,
+        `contract ${event.contract} on ${event.elUrl}`,
+        event.dir,
+      );
+    case "node_ready":
+      return line("node", colour("bold", event.node), event.apiUrl ?? "no API", event.multiaddrs[0] ?? "");
+    case "node_exited":
+      return line(
+        "node",
+        `${event.node} ended (${event.reason})`,
+        event.restarting ? "starting it again" : "left dead",
+      );
+    case "ready":
+      return line("ready", `all ${event.nodes.length} nodes are in one mesh`);
+    case "message_sent":
+      return line(
+        "sent",
+        `${kindWords(event.kind)} of ${validator(event.validatorIndex)} ${shorten(event.pubkey)}`,
+        `from ${shorten(event.sender)}`,
+        `tx ${shorten(event.transactionHash)}`,
+        `index ${event.messageIndex}`,
+      );
+    case "operation_pushed":
+      return line("pushed", `a hostile peer hands ${kindWords(event.kind)} to ${event.node}`, shorten(event.pubkey));
+    case "operation_formed":
+      return line("formed", `${event.node} from message ${event.messageIndex}`, shorten(event.pubkey));
+    case "verdict":
+      return line(
+        "verdict",
+        `${event.node} ${colour(RESULT_COLOURS[event.result] ?? "dim", `${event.result.toUpperCase()} ${event.code}`)}`,
+        shorten(event.pubkey),
+        `by ${event.source}`,
+        `${event.elapsedMs.toFixed(1)} ms`,
+      );
+    case "included":
+      return line("included", `slot ${event.slot}`, `block ${shorten(event.blockRoot)}`, exits(event.pubkeys));
+    case "exit_initiated":
+      return line("exit", `validator ${event.validatorIndex} leaves at epoch ${event.exitEpoch}`);
+    case "reorg":
+      return line("reorg", `${event.node} switches ${event.depth} blocks back at slot ${event.slot}`);
+    case "finalized":
+      return line("final", `epoch ${event.epoch}`, shorten(event.blockRoot));
+    case "execution":
+      return line("EL", `${event.node}: ${event.available ? "answers again" : `away (${event.reason})`}`);
+    case "summary":
+      return summary(event);
+    default:
+      return null;
+  }
+}
+
+function line(label: string, ...parts: string[]): string {
+  return `${colour("cyan", label.padEnd(LABEL_WIDTH))} ${parts.filter((part) => part !== "").join(colour("dim", " · "))}`;
+}
+
+function validator(index: number | null): string {
+  return index === null ? "nobody" : `validator ${index}`;
+}
+
+function exits(pubkeys: string[]): string {
+  return pubkeys.length === 1 ? shorten(pubkeys[0] ?? null) : `${pubkeys.length} exits`;
+}
+
+function summary(event: Extract<DevnetEvent, { event: "summary" }>): string {
+  const lines = [
+    "",
+    event.ok
+      ? colour("green", "Every exit is final, and nothing invalid travelled.")
+      : colour("red", event.reason ?? ""),
+    "",
+    ...event.exits.map(
+      (exit) =>
+        `  validator ${exit.validatorIndex}: ${
+          exit.slot === null
+            ? "not included"
+            : `included in slot ${exit.slot}, leaves at epoch ${exit.exitEpoch ?? "?"}${exit.final ? ", final" : ""}`
+        }`,
+    ),
+  ];
+  const { median, max } = event.txToInclusionMs;
+  if (median !== null && max !== null) {
+    lines.push(`  from transaction to block: median ${seconds(median)}, longest ${seconds(max)}`);
+  }
+  lines.push("", "  What was bad died here:", ...event.bad.map(fate), "", "  APIs:");
+  for (const { node, url } of event.apis) lines.push(`    ${node}  ${url ?? "none"}`);
+  return lines.join("\n");
+}
+
+function fate({ kind, route, diedAt, forwarded, inBlock }: SpecimenFate): string {
+  const codes = [...new Set(diedAt.map(({ code }) => code))].join(", ") || "not judged";
+  const where = route === "gossip" ? "the first honest node" : "the nodes that formed it";
+  const nodes = diedAt.map(({ node }) => node).join(", ");
+  const travelled = forwarded ? colour("red", "FORWARDED") : "not forwarded";
+  const block = inBlock ? colour("red", "IN A BLOCK") : "in no block";
+  return `    ${kindWords(kind).padEnd(16)} ${route.padEnd(8)} ${codes.padEnd(20)} at ${where} (${nodes}), ${travelled}, ${block}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

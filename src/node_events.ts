@@ -1,0 +1,48 @@
+/** What a running node tells: one value an event, one NDJSON line each under `--json`. */
+import type { VerdictResult } from "./validation/verdict.ts";
+
+/** Where an operation came from. */
+export type OperationSource = "gossip" | "execution" | "api";
+
+export type NodeEvent =
+  | {
+      event: "ready";
+      peerId: string;
+      multiaddrs: string[];
+      topics: string[];
+      /** 8 hex digits. */
+      forkDigest: string;
+      apiUrl: string | null;
+    }
+  | { event: "mesh"; topic: string; peers: number }
+  | {
+      event: "operation_formed";
+      pubkey: string;
+      messageIndex: string;
+      sender: string;
+      transactionHash: string;
+      blockNumber: number;
+    }
+  | {
+      event: "verdict";
+      topic: string;
+      source: OperationSource;
+      /** The peer that brought it by gossip. */
+      peerId: string | null;
+      /** Null where the bytes hold no operation. */
+      pubkey: string | null;
+      messageIndex: string | null;
+      result: VerdictResult;
+      code: string;
+      elapsedMs: number;
+    }
+  | { event: "published"; pubkey: string; recipients: number }
+  | { event: "block"; slot: number; blockRoot: string; proposerIndex: number; optimistic: boolean }
+  | { event: "included"; slot: number; blockRoot: string; pubkeys: string[] }
+  | { event: "exit_initiated"; validatorIndex: number; pubkey: string; exitEpoch: number }
+  | { event: "reorg"; slot: number; depth: number }
+  | { event: "finalized"; epoch: number; blockRoot: string }
+  | { event: "execution"; available: boolean; reason: string };
+
+export type NodeEventName = NodeEvent["event"];
+export type NodeEventSink = (event: NodeEvent) => void;
