@@ -81,6 +81,7 @@ export function createNetwork(
   const early = new Map<string, GossipTopic>();
   const agents = new Map<string, string>();
   let running: Running | null = null;
+  let starting: Promise<void> | null = null;
   let stopping: Promise<void> | null = null;
 
   function hangUp(libp2p: Libp2p, peerId: PeerId, reason: string): void {
@@ -127,6 +128,8 @@ export function createNetwork(
   }
 
   async function stop(): Promise<void> {
+    // Asked to leave while still coming up: what was opened must be closed.
+    await starting?.catch(() => {});
     if (running === null) return;
     const { libp2p, reqresp, redialer } = running;
     redialer.stop();
@@ -166,7 +169,10 @@ export function createNetwork(
   return {
     peerId: ownPeerId,
     multiaddrs: () => running?.libp2p.getMultiaddrs().map(String) ?? [],
-    start,
+    start() {
+      starting ??= start();
+      return starting;
+    },
     stop() {
       stopping ??= stop();
       return stopping;
@@ -180,7 +186,7 @@ export function createNetwork(
       running?.gossip.unsubscribe(name, forkDigest);
     },
     topics: () => running?.gossip.topics() ?? [],
-    publish: (name, forkDigest, ssz) => mustRun().gossip.publish(name, forkDigest, ssz),
+    publish: async (name, forkDigest, ssz) => mustRun().gossip.publish(name, forkDigest, ssz),
     peers() {
       const now = running;
       return now === null ? [] : now.libp2p.getPeers().flatMap((peerId) => peerInfo(now, peerId));

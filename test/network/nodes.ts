@@ -5,6 +5,7 @@ import { silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { createNetwork, type NetworkOptions } from "../../src/network/create_network.ts";
 import type { Cure } from "../../src/network/cures/cure.ts";
+import { ALL_CURES } from "../../src/network/cures/index.ts";
 import { createIdentity } from "../../src/network/identity.ts";
 import type {
   GossipHandler,
@@ -31,7 +32,7 @@ export function exitBytes(seed: number): Uint8Array {
 
 export function statusOf(digest: string): StatusMessage {
   return {
-    forkDigest: Buffer.from(digest, "hex"),
+    forkDigest: Uint8Array.from(Buffer.from(digest, "hex")),
     finalizedRoot: new Uint8Array(32).fill(1),
     finalizedEpoch: 2,
     headRoot: new Uint8Array(32).fill(3),
@@ -67,6 +68,8 @@ export interface TestNode {
   readonly network: Network;
   readonly backend: TestBackend;
   readonly verdicts: GossipVerdict[];
+  /** Gossipsub heartbeats since the start: what should not happen is awaited by these, not by time. */
+  heartbeats(): number;
 }
 
 export interface NodeSetup {
@@ -93,6 +96,11 @@ export async function startNode(setup: NodeSetup = {}): Promise<TestNode> {
   const { privateKey } = await createIdentity();
   const backend = setup.backend ?? fixedBackend(DIGEST);
   const verdicts: GossipVerdict[] = [];
+  let heartbeats = 0;
+  const countHeartbeats: Cure = {
+    name: "count_heartbeats",
+    install: ({ pubsub }) => pubsub.addEventListener("gossipsub:heartbeat", () => void heartbeats++),
+  };
   const network = createNetwork(
     {
       privateKey,
@@ -111,12 +119,12 @@ export async function startNode(setup: NodeSetup = {}): Promise<TestNode> {
       random: systemRandom,
       log: silentLogger,
     },
-    setup.cures,
+    [...(setup.cures ?? ALL_CURES), countHeartbeats],
   );
   if (setup.handler !== undefined) network.subscribe({ name: EXIT, forkDigest: DIGEST, handler: setup.handler });
   await network.start();
   stopAfterTest(network);
-  return { network, backend, verdicts };
+  return { network, backend, verdicts, heartbeats: () => heartbeats };
 }
 
 /** Resolves when `condition` holds; throws `what` at the deadline. */
@@ -128,25 +136,25 @@ export async function until(what: string, condition: () => boolean, deadlineMs =
   }
 }
 
+export async function untilHeartbeats(node: TestNode, count: number): Promise<void> {
+  const start = node.heartbeats();
+  await until(`${count} heartbeats`, () => node.heartbeats() >= start + count);
+}
+
 export async function untilMeshed(nodes: readonly TestNode[], degree = nodes.length - 1): Promise<void> {
   await until("every node has its mesh", () =>
     nodes.every(({ network }) => network.meshPeerCount(EXIT, DIGEST) >= degree),
   );
 }
 
-/** A line of nodes, each knowing only the one before: what reaches the end was forwarded. */
-export async function startLine(handlers: readonly GossipHandler[], cures?: readonly Cure[]): Promise<TestNode[]> {
-  const nodes: TestNode[] = [];
-  for (const handler of handlers) {
-    const setup: NodeSetup = { handler, bootnodes: nodes.slice(-1) };
-    if (cures !== undefined) setup.cures = cures;
-    nodes.push(await startNode(setup));
-  }
-  await until("the line is meshed", () =>
-    nodes.every(
-      ({ network }, i) =>
-        network.meshPeerCount(EXIT, DIGEST) >= (i === 0 || i === nodes.length - 1 ? Math.min(1, nodes.length - 1) : 2),
-    ),
-  );
-  return nodes;
+/** Three nodes in a row, the middle one between the others: what reaches the last was forwarded. */
+export async function startLine(
+  handlers: readonly [GossipHandler, GossipHandler, GossipHandler],
+): Promise<[TestNode, TestNode, TestNode]> {
+  const first = await startNode({ handler: handlers[0] });
+  const middle = await startNode({ handler: handlers[1], bootnodes: [first] });
+  const last = await startNode({ handler: handlers[2], bootnodes: [middle] });
+  await untilMeshed([first, last], 1);
+  await untilMeshed([middle], 2);
+  return [first, middle, last];
 }

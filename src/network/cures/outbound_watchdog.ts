@@ -17,6 +17,7 @@ export const outboundWatchdogCure: Cure = {
   install({ pubsub, libp2p, clock, counters, hangUp }) {
     /** Connected gossip peers, and since when (`clock.monotonicMs`) we wait for their stream: bounded by connections. */
     const watched = new Map<string, { id: PeerId; waitingSinceMs: number; hadStream: boolean }>();
+    libp2p.addEventListener("peer:disconnect", ({ detail }) => void watched.delete(detail.toString()));
     pubsub.addEventListener("gossipsub:heartbeat", () => {
       const nowMs = clock.monotonicMs();
       for (const [key, id] of pubsub.peers) {
@@ -25,8 +26,6 @@ export const outboundWatchdogCure: Cure = {
       for (const [key, peer] of watched) {
         if (pubsub.streamsOutbound.has(key)) {
           peer.hadStream = true;
-        } else if (libp2p.getConnections(peer.id).length === 0) {
-          watched.delete(key);
         } else if (peer.hadStream || nowMs - peer.waitingSinceMs > FIRST_STREAM_TIMEOUT_MS) {
           watched.delete(key);
           counters.deafPeers++;

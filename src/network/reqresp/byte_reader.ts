@@ -18,7 +18,7 @@ export interface ByteReader {
 export function createByteReader(stream: Stream): ByteReader {
   let chunks: Uint8Array[] = [];
   let available = 0;
-  let ended = stream.readableEnded;
+  let closed = false;
   let failure: Error | null = null;
   let wake: (() => void) | null = null;
 
@@ -33,23 +33,21 @@ export function createByteReader(stream: Stream): ByteReader {
     if (available > HIGH_WATER_BYTES && stream.readStatus === "readable") stream.pause();
     changed();
   };
-  const onEnd = () => {
-    ended = true;
-    changed();
-  };
   const onClose = (event: { error?: Error }) => {
-    ended = true;
+    closed = true;
     failure = event.error ?? null;
     changed();
   };
   stream.addEventListener("message", onMessage);
-  stream.addEventListener("end", onEnd);
+  stream.addEventListener("end", changed);
   stream.addEventListener("close", onClose);
 
   /** Whether `length` bytes are there; false at the end of the stream. */
   async function fill(length: number): Promise<boolean> {
     while (available < length) {
-      if (ended || stream.readableEnded) {
+      // A stream may have "ended" with bytes still in it: those that came together with the protocol's negotiation and
+      // the end are put back by libp2p, which has told of the end by then.
+      if ((closed || stream.readableEnded) && stream.readBufferLength === 0) {
         if (failure !== null) throw new CodedError("STREAM_FAILED", "The peer reset the stream", {}, failure);
         return false;
       }
@@ -88,7 +86,7 @@ export function createByteReader(stream: Stream): ByteReader {
     },
     release() {
       stream.removeEventListener("message", onMessage);
-      stream.removeEventListener("end", onEnd);
+      stream.removeEventListener("end", changed);
       stream.removeEventListener("close", onClose);
     },
   };

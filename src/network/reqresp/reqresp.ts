@@ -148,7 +148,7 @@ export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
     ssz: Uint8Array,
     maxBlocks: number,
   ): Promise<WireBlock[]> {
-    const chunks = await request(peerIdFromString(peerId), protocol, ssz, maxBlocks, dependencies);
+    const chunks = await request(parsePeerId(peerId), protocol, ssz, maxBlocks, dependencies);
     return chunks.map(({ context, ssz }) => ({ forkDigest: Buffer.from(context).toString("hex"), ssz }));
   }
 
@@ -167,7 +167,7 @@ export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
     async sayGoodbye() {
       await Promise.all(libp2p.getPeers().map((peerId) => goodbye(peerId, GOODBYE_SHUTDOWN)));
     },
-    requestStatus: (peerId) => exchangeStatus(peerIdFromString(peerId), STATUS_V2, STATUS_V2_SIZE),
+    requestStatus: async (peerId) => exchangeStatus(parsePeerId(peerId), STATUS_V2, STATUS_V2_SIZE),
     async requestBlocksByRange(peerId, startSlot, count) {
       const wanted = Math.min(count, MAX_REQUEST_BLOCKS);
       return requestBlocks(peerId, BLOCKS_BY_RANGE_V2, encodeBlocksByRange({ startSlot, count: wanted }), wanted);
@@ -177,6 +177,14 @@ export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
       return requestBlocks(peerId, BLOCKS_BY_ROOT_V2, encodeBlocksByRoot(wanted), wanted.length);
     },
   };
+}
+
+function parsePeerId(peerId: string): PeerId {
+  try {
+    return peerIdFromString(peerId);
+  } catch (error) {
+    throw new CodedError("REQUEST_FAILED", `"${peerId}" is no peer id`, { peerId }, error);
+  }
 }
 
 async function* toChunks(blocks: AsyncIterable<WireBlock>, maxBlocks: number): AsyncGenerator<ResponseChunk> {

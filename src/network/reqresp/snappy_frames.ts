@@ -41,7 +41,7 @@ export function encodeFrames(payload: Uint8Array): Uint8Array {
 
 /** Reads frames until they hold `size` bytes. Throws `CodedError` `BAD_FRAMES` where they do not hold exactly that. */
 export async function decodeFrames(reader: ByteReader, size: number): Promise<Uint8Array> {
-  const payload = Buffer.alloc(size);
+  const payload = new Uint8Array(size);
   let filled = 0;
   // Padding and skippable frames count too, so that a peer cannot feed them for ever.
   let budget = maxFramedSize(size);

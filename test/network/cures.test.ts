@@ -1,0 +1,204 @@
+import { describe, expect, it } from "vitest";
+import type { Cure } from "../../src/network/cures/cure.ts";
+import { ALL_CURES } from "../../src/network/cures/index.ts";
+import { compressBlock } from "../../src/network/encoding.ts";
+import { gossipsubInternals } from "../../src/network/gossipsub_internals.ts";
+import { computeMessageId } from "../../src/network/message_id.ts";
+import type { GossipHandler } from "../../src/network/network.ts";
+import type { Verdict } from "../../src/validation/verdict.ts";
+import {
+  ACCEPT,
+  DIGEST,
+  EXIT,
+  EXIT_TOPIC,
+  exitBytes,
+  REJECT,
+  startNode,
+  type TestNode,
+  until,
+  untilHeartbeats,
+  untilMeshed,
+} from "./nodes.ts";
+import { type RawPeer, startRawPeer } from "./raw_peer.ts";
+
+const without = (name: string): Cure[] => ALL_CURES.filter((cure) => cure.name !== name);
+const infoOf = (node: TestNode, peer: RawPeer) => node.network.peers().find(({ peerId }) => peerId === peer.peerId);
+const scoreOf = (node: TestNode, peer: RawPeer) => infoOf(node, peer)?.score ?? 0;
+
+const wireData = (seed: number) => compressBlock(exitBytes(seed));
+const wireMessage = (seed: number) => ({ topic: EXIT_TOPIC, data: wireData(seed) });
+const idOf = (seed: number) => computeMessageId(EXIT_TOPIC, wireData(seed), 1132);
+
+async function connectedPeer(node: TestNode, topics: string[] = []): Promise<RawPeer> {
+  const peer = await startRawPeer(topics);
+  await peer.connect(node);
+  return peer;
+}
+
+describe("iwant", () => {
+  const FENCE = 100;
+  const SUSPECT = 1;
+
+  /** How often the suspect came to a peer that asked for it before and during its verdict, after it, and to one in the mesh. */
+  async function ask(result: Verdict["result"], cures: readonly Cure[]) {
+    const held: ((verdict: Verdict) => void)[] = [];
+    const handler: GossipHandler = () => new Promise((resolve) => void held.push(resolve));
+    const node = await startNode({ handler, cures });
+    const meshed = await connectedPeer(node, [EXIT_TOPIC]);
+    const sender = await connectedPeer(node);
+    const during = await connectedPeer(node);
+    const after = await connectedPeer(node);
+    await until("a peer is meshed", () => infoOf(node, meshed)?.meshTopics.length === 1);
+    await node.network.publish(EXIT, DIGEST, exitBytes(FENCE));
+
+    /** Asks for the suspect, and for a message that the node may serve: its arrival ends the wait. */
+    async function iwant(peer: RawPeer) {
+      const { length } = peer.messages;
+      const iwant = [{ messageIDs: [idOf(SUSPECT), idOf(FENCE)] }];
+      peer.send({ control: { ihave: [], iwant, graft: [], prune: [], idontwant: [] } });
+      await until("the answer", () => peer.messages.slice(length).some(isMessage(FENCE)));
+    }
+    await iwant(during);
+    sender.send({ messages: [wireMessage(SUSPECT)] });
+    await until("the message is held", () => held.length === 1);
+    await iwant(during);
+    held[0]?.({ result, code: "VALID" });
+    await until("it is judged", () => node.verdicts.length === 1);
+    await iwant(after);
+    await untilHeartbeats(node, 1);
+    const count = (peer: RawPeer) => peer.messages.filter(isMessage(SUSPECT)).length;
+    return { during: count(during), after: count(after), pushed: count(meshed) };
+  }
+
+  const isMessage =
+    (seed: number) =>
+    ({ data }: { data?: Uint8Array }) =>
+      data !== undefined && Buffer.from(data).equals(wireData(seed));
+
+  it("serves what was accepted, but not before", async () => {
+    expect(await ask("accept", ALL_CURES)).toEqual({ during: 0, after: 1, pushed: 1 });
+  });
+  it("never serves what was ignored", async () => {
+    expect(await ask("ignore", ALL_CURES)).toEqual({ during: 0, after: 0, pushed: 0 });
+  });
+  it("never serves what was rejected", async () => {
+    expect(await ask("reject", ALL_CURES)).toEqual({ during: 0, after: 0, pushed: 0 });
+  });
+  it("would serve an invalid message before its verdict, without the cure", async () => {
+    expect(await ask("reject", without("iwant"))).toEqual({ during: 1, after: 0, pushed: 0 });
+  });
+});
+
+describe("strict_no_sign", () => {
+  /** What arrives behind a node that gets one message with each forbidden field, and then a clean one. */
+  async function relay(cures: readonly Cure[]) {
+    const relayNode = await startNode({ handler: ACCEPT, cures });
+    const arrived: Uint8Array[] = [];
+    const handler: GossipHandler = (data) => {
+      arrived.push(data);
+      return { result: "accept", code: "VALID" };
+    };
+    const behind = await startNode({ handler, cures, bootnodes: [relayNode] });
+    await untilMeshed([relayNode, behind], 1);
+    const peer = await connectedPeer(relayNode);
+    const bytes = new Uint8Array(8).fill(1);
+    const forbidden = [
+      { from: bytes },
+      { from: new Uint8Array() },
+      { seqno: bytes },
+      { signature: bytes },
+      { key: bytes },
+    ];
+    forbidden.forEach((fields, i) => {
+      peer.send({ messages: [{ ...wireMessage(10 + i), ...fields }] });
+    });
+    peer.send({ messages: [wireMessage(20)] });
+    await until("the clean one arrives", () => arrived.some((data) => Buffer.from(data).equals(wireData(20))));
+    await until("the sender is scored", () => scoreOf(relayNode, peer) !== 0);
+    return { relayed: arrived.length, refused: relayNode.network.counters().signedMessages };
+  }
+
+  it("refuses a message with from, seqno, signature or key", async () => {
+    expect(await relay(ALL_CURES)).toEqual({ relayed: 1, refused: 5 });
+  });
+  it("would relay a message with from, without the cure", async () => {
+    expect(await relay(without("strict_no_sign"))).toEqual({ relayed: 3, refused: 0 });
+  });
+  it("counts a message with from against its sender", async () => {
+    const node = await startNode({ handler: ACCEPT });
+    const peer = await connectedPeer(node);
+    peer.send({ messages: [{ ...wireMessage(21), from: new Uint8Array(8) }] });
+    await until("its score falls", () => scoreOf(node, peer) < 0);
+    expect(node.verdicts).toEqual([]);
+  });
+});
+
+describe("p2_double_count", () => {
+  async function scoreOfOneAccept(cures: readonly Cure[]) {
+    const node = await startNode({ handler: ACCEPT, cures });
+    const peer = await connectedPeer(node);
+    peer.send({ messages: [wireMessage(30)] });
+    await until("the sender is rewarded", () => scoreOf(node, peer) > 0);
+    return scoreOf(node, peer);
+  }
+
+  it("counts one accept once, which is counted twice without the cure", async () => {
+    const cured = await scoreOfOneAccept(ALL_CURES);
+    const stock = await scoreOfOneAccept(without("p2_double_count"));
+    expect(Math.round(stock / cured)).toBe(2);
+  });
+});
+
+describe("retained_score", () => {
+  /** A peer that had a message rejected, left, and came back. */
+  async function redial(cures: readonly Cure[]) {
+    const node = await startNode({ handler: REJECT, cures });
+    const peer = await startRawPeer([]);
+    const connection = await peer.connect(node);
+    peer.send({ messages: [wireMessage(40)] });
+    await until("its score falls", () => scoreOf(node, peer) < 0);
+    const scoreBefore = scoreOf(node, peer);
+    await connection.close();
+    await until("it has left", () => node.backend.gone.length === 1);
+    await peer.connect(node);
+    return { node, peer, scoreBefore };
+  }
+
+  it("remembers a bad score over a redial, so that the next rejected message weighs fourfold", async () => {
+    const { node, peer, scoreBefore } = await redial(ALL_CURES);
+    peer.send({ messages: [wireMessage(41)] });
+    await until("both count", () => scoreOf(node, peer) < 3.5 * scoreBefore);
+  });
+  it("would forget it, without the cure", async () => {
+    const { node, peer } = await redial(without("retained_score"));
+    await until("all is forgotten", () => infoOf(node, peer)?.score === 0);
+  });
+});
+
+describe("outbound_watchdog", () => {
+  async function resetStream(cures: readonly Cure[]) {
+    const node = await startNode({ handler: ACCEPT, cures });
+    const peer = await connectedPeer(node, [EXIT_TOPIC]);
+    await untilHeartbeats(node, 2);
+    peer.inbound[0]?.abort(new Error("a peer that stops listening"));
+    return { node, peer };
+  }
+
+  it("hangs up a peer that no longer takes our stream", async () => {
+    const { node, peer } = await resetStream(ALL_CURES);
+    await until("it is hung up", () => infoOf(node, peer) === undefined);
+    expect(node.network.counters().deafPeers).toBe(1);
+  });
+  it("would keep it for good, without the cure", async () => {
+    const { node, peer } = await resetStream(without("outbound_watchdog"));
+    await untilHeartbeats(node, 3);
+    expect(infoOf(node, peer)?.state).toBe("connected");
+    expect(await node.network.publish(EXIT, DIGEST, exitBytes(50))).toMatchObject({ recipients: 0 });
+  });
+});
+
+describe("gossipsub internals", () => {
+  it("refuses a library whose inner shape has changed, and names the part", () => {
+    expect(() => gossipsubInternals({ peers: new Map() })).toThrow(/"mesh"/);
+  });
+});

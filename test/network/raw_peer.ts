@@ -1,0 +1,90 @@
+/**
+ * A peer that speaks gossipsub's wire format by hand: connects, is identified, announces topics, sends whatever RPC it
+ * is told to, and keeps each message that it receives.
+ */
+import { RPC } from "@chainsafe/libp2p-gossipsub/message";
+import { noise } from "@chainsafe/libp2p-noise";
+import { identify } from "@libp2p/identify";
+import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
+import { createByteReader } from "../../src/network/reqresp/byte_reader.ts";
+import { EXIT_TOPIC, stopAfterTest, type TestNode, until } from "./nodes.ts";
+
+const MESHSUB = "/meshsub/1.1.0";
+
+export interface RawPeer {
+  readonly libp2p: Libp2p;
+  readonly peerId: string;
+  /** Messages received, in order. */
+  readonly messages: RPC.Message[];
+  /** The streams that the other side opened to us. */
+  readonly inbound: Stream[];
+  send(rpc: Partial<RPC>): void;
+  sendBytes(frame: Uint8Array): void;
+  /** Connected, with a stream each way, to be asked by IWANT. */
+  connect(node: TestNode): Promise<Connection>;
+}
+
+/** Not in the mesh of anyone: it announces `topics`, but refuses to be grafted by never answering. */
+export async function startRawPeer(topics: readonly string[] = [EXIT_TOPIC]): Promise<RawPeer> {
+  const libp2p = await createLibp2p({
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify() },
+  });
+  stopAfterTest(libp2p);
+  const messages: RPC.Message[] = [];
+  const inbound: Stream[] = [];
+  let outbound: Stream | null = null;
+  await libp2p.handle(MESHSUB, (stream) => {
+    inbound.push(stream);
+    readFrames(stream, messages).catch(() => {});
+  });
+  const sendBytes = (frame: Uint8Array) => {
+    if (outbound === null) throw new Error("not connected");
+    outbound.send(frame);
+  };
+  const send = (rpc: Partial<RPC>) => {
+    const body = RPC.encode({ subscriptions: [], messages: [], ...rpc });
+    sendBytes(Buffer.concat([varint(body.length), body]));
+  };
+  return {
+    libp2p,
+    peerId: libp2p.peerId.toString(),
+    messages,
+    inbound,
+    send,
+    sendBytes,
+    async connect(node) {
+      const before = inbound.length;
+      const [address = ""] = node.network.multiaddrs();
+      const connection = await libp2p.dial(multiaddr(address));
+      await until("the node opens its stream", () => inbound.length > before);
+      outbound = await connection.newStream(MESHSUB);
+      send({ subscriptions: topics.map((topic) => ({ topic, subscribe: true })) });
+      return connection;
+    },
+  };
+}
+
+async function readFrames(stream: Stream, messages: RPC.Message[]): Promise<void> {
+  const reader = createByteReader(stream);
+  for (;;) {
+    const length = await reader.readVarint(5);
+    if (length === null) return;
+    messages.push(...RPC.decode(await reader.read(length)).messages);
+  }
+}
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>>= 7) {
+    bytes.push(rest < 0x80 ? rest : (rest & 0x7f) | 0x80);
+    if (rest < 0x80) return Uint8Array.from(bytes);
+  }
+}
