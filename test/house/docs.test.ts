@@ -1,0 +1,97 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createMetrics } from "../../src/api/metrics.ts";
+import { TRIGGERED_EXIT_CODES } from "../../src/validation/verdict.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
+
+/** Anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(markdown: string): Set<string> {
+  const headings = [...markdown.matchAll(/^#+ +(.+)$/gm)].map(([, heading = ""]) => heading);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .trim()
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+/** What is wrong with the `@spec specs/…` tags of one source. */
+function faultsOf(file: string, source: string): string[] {
+  return [...source.matchAll(/@spec (specs\/[^\s#]+)(?:#(\S+))?/g)].flatMap(([tag, page = "", anchor]) => {
+    if (!existsSync(join(ROOT, page))) return [`${file}: ${tag}: no such page`];
+    return anchor === undefined || anchorsOf(read(page)).has(anchor) ? [] : [`${file}: ${tag}: no such heading`];
+  });
+}
+
+test("docs: every @spec tag of ours resolves to a heading", () => {
+  const files = globSync("src/**/*.ts", { cwd: ROOT });
+  expect(files.filter((file) => read(file).includes("@spec specs/")).length).toBeGreaterThan(3);
+  expect(files.flatMap((file) => faultsOf(file, read(file)))).toEqual([]);
+});
+
+test("canary: a tag of a page or heading that is not there is found", () => {
+  expect(faultsOf("x.ts", "@spec specs/message-bus/nowhere.md#a")).toHaveLength(1);
+  expect(faultsOf("x.ts", "@spec specs/message-bus/beacon-chain.md#no-such-heading")).toHaveLength(1);
+  expect(anchorsOf("## New `process_x`\n### A: b, c!")).toEqual(new Set(["new-process_x", "a-b-c"]));
+});
+
+test("docs: the README's table gives every dependency's reason", () => {
+  const { dependencies, devDependencies } = JSON.parse(read("package.json"));
+  const rows = read("README.md")
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
+  const missing = Object.keys({ ...dependencies, ...devDependencies }).filter(
+    (name) => !rows.some((row) => row.includes(`\`${name}\``)),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("docs: the API's page has every reason code and every metric", async () => {
+  const page = read("docs/api.md");
+  // These stand for wire data and for a syncing node: JSON that is malformed, and 503.
+  const unspoken = new Set<string>(["VALID", "BAD_SNAPPY", "WRONG_LENGTH", "NOT_SYNCED"]);
+  const codes = TRIGGERED_EXIT_CODES.filter((code) => !unspoken.has(code));
+  const metrics = [...(await createMetrics().render()).matchAll(/^# TYPE (msgbus_\w+)/gm)].map(([, name = ""]) => name);
+  expect(metrics.length).toBeGreaterThan(5);
+  expect([...codes, ...metrics].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});
+
+test("docs: the API's page has every route", () => {
+  const routes = [...read("src/api/server.ts").matchAll(/"(\/(?:eth|metrics)[^"]*)"/g)].map(([, route = ""]) =>
+    route.replace(/:(\w+)/g, "{$1}"),
+  );
+  expect(routes.length).toBeGreaterThan(10);
+  expect(routes.filter((route) => !read("docs/api.md").includes(` ${route}`))).toEqual([]);
+});
+
+test("docs: the pages that a stranger looks for are there", () => {
+  const pages = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "LICENSE",
+    ".editorconfig",
+  ];
+  expect(pages.filter((page) => !existsSync(join(ROOT, page)))).toEqual([]);
+  expect(read("LICENSE")).toContain("Apache License");
+  expect(read("CHANGELOG.md")).toContain("## [Unreleased]");
+});
+
+test("docs: links between pages lead somewhere", () => {
+  const pages = globSync(["*.md", "docs/**/*.md", "specs/**/*.md"], { cwd: ROOT });
+  const dead = pages.flatMap((page) =>
+    [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#[^)\s]*)?\)/g)]
+      .map(([, target = ""]) => target)
+      .filter((target) => target !== "" && !existsSync(join(ROOT, page, "..", target)))
+      .map((target) => `${page} links to ${target}`),
+  );
+  expect(dead).toEqual([]);
+});
