@@ -59,15 +59,17 @@ export function computeMessageBusRoot(
   proof: readonly Uint8Array[] | Uint8Array,
   index: bigint,
 ): Uint8Array {
+  const siblings = proof instanceof Uint8Array ? null : proof;
   if (proof instanceof Uint8Array) memory.set(proof);
-  else for (const [i, sibling] of proof.entries()) memory.set(sibling, i * HASH_SIZE_BYTES);
 
   let path = Number(index & (MESSAGE_BUS_CAPACITY - 1n));
   let level = evenLevel;
   let next = oddLevel;
   (path & 1 ? level.right : level.left).set(leaf);
-  for (let sibling = 0; sibling < PROOF_SIZE_BYTES; sibling += HASH_SIZE_BYTES) {
-    memory.copyWithin(path & 1 ? level.offset : level.offset + HASH_SIZE_BYTES, sibling, sibling + HASH_SIZE_BYTES);
+  for (let i = 0; i < MESSAGE_BUS_PROOF_LENGTH; i++) {
+    const target = path & 1 ? level.offset : level.offset + HASH_SIZE_BYTES;
+    if (siblings !== null) memory.set(siblings[i] as Uint8Array, target);
+    else memory.copyWithin(target, i * HASH_SIZE_BYTES, (i + 1) * HASH_SIZE_BYTES);
     path >>>= 1;
     hashInto(level.input, path & 1 ? next.right : next.left);
     [level, next] = [next, level];

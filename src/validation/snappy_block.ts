@@ -19,7 +19,8 @@ export function readDeclaredSize(wireData: Uint8Array): number | null {
 /** The bytes that a snappy block holds; null where it is malformed. Allocates what it declares: judge that before. */
 export function decompressSnappyBlock(wireData: Uint8Array): Uint8Array | null {
   try {
-    return uncompressSync(wireData, { asBuffer: true }) as Buffer;
+    // Copied into V8's memory: 1.3 µs for an operation; a buffer of the addon's own takes 1.9.
+    return uncompressSync(wireData, { asBuffer: true, copyOutputData: true }) as Buffer;
   } catch {
     return null;
   }

@@ -62,6 +62,8 @@ export interface TriggeredExitOutcome {
   readonly validatorIndex: number | null;
   /** The computed root (32 bytes), where the rules came to compute it: what an UNKNOWN_ROOT waits for. */
   readonly root: Uint8Array | null;
+  /** The operation's 1132 bytes, where the wire data held as many. */
+  readonly ssz: Uint8Array | null;
 }
 
 /** Offsets in the serialized operation; all its fields have fixed sizes. */
@@ -74,24 +76,30 @@ const PUBKEY_OFFSET = INDEX_OFFSET + 8;
 export function judgeTriggeredExit(wireData: Uint8Array, context: TriggeredExitContext): TriggeredExitOutcome {
   // [REJECT] The data declares a length that is a uint32.
   const declaredSize = readDeclaredSize(wireData);
-  if (declaredSize === null) return fail("reject", "BAD_SNAPPY");
+  if (declaredSize === null) return { ...fail("reject", "BAD_SNAPPY"), ssz: null };
 
   // [REJECT] The declared length is that of a `TriggeredExit`.
-  if (declaredSize !== TRIGGERED_EXIT_SIZE_BYTES) return fail("reject", "WRONG_LENGTH");
+  if (declaredSize !== TRIGGERED_EXIT_SIZE_BYTES) return { ...fail("reject", "WRONG_LENGTH"), ssz: null };
 
   // [REJECT] The data is a snappy block of that length.
   const ssz = decompressSnappyBlock(wireData);
-  if (ssz === null) return fail("reject", "BAD_SNAPPY");
+  if (ssz === null) return { ...fail("reject", "BAD_SNAPPY"), ssz: null };
 
   return judgeSerializedTriggeredExit(ssz, context);
 }
 
-/** Judges an operation's SSZ, which the outcome keeps when VALID. Never throws, whatever the bytes. */
+/** Judges an operation's SSZ, which the outcome keeps. Never throws, whatever the bytes. */
 export function judgeSerializedTriggeredExit(ssz: Uint8Array, context: TriggeredExitContext): TriggeredExitOutcome {
-  const { head, finalized, clockEpoch, shardCommitteePeriodEpochs } = context;
-
   // [REJECT] The data is a `TriggeredExit`: any bytes of its length are.
-  if (ssz.length !== TRIGGERED_EXIT_SIZE_BYTES) return fail("reject", "WRONG_LENGTH");
+  if (ssz.length !== TRIGGERED_EXIT_SIZE_BYTES) return { ...fail("reject", "WRONG_LENGTH"), ssz: null };
+
+  return { ...applyRules(ssz, context), ssz };
+}
+
+type RulesOutcome = Omit<TriggeredExitOutcome, "ssz">;
+
+function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcome {
+  const { head, finalized, clockEpoch, shardCommitteePeriodEpochs } = context;
 
   // [IGNORE] The node is synced.
   if (!context.synced) return fail("ignore", "NOT_SYNCED");
@@ -181,7 +189,7 @@ function fail(
   code: Exclude<TriggeredExitCode, "VALID">,
   validatorIndex: number | null = null,
   root: Uint8Array | null = null,
-): TriggeredExitOutcome {
+): RulesOutcome {
   return { verdict: { result, code }, operation: null, validatorIndex, root };
 }
 
@@ -191,8 +199,8 @@ function getFinalizedValidator(finalized: StateView, pubkey: Uint8Array): Valida
   return index === null ? null : finalized.getValidator(index);
 }
 
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+function isEqual(a: Uint8Array, b: Uint8Array | null): boolean {
+  return b !== null && a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** What the node knows at this moment. */
