@@ -1,6 +1,5 @@
 /** Runs cases of one preset in a process of its own: presets are chosen at import, and a crash ends one case only. */
 import { join } from "node:path";
-import { errorMessage } from "../../base/errors.ts";
 import { CaseDir } from "./case_dir.ts";
 import { type CaseOutcome, failed } from "./outcome.ts";
 import { findHandler } from "./registry.ts";
@@ -16,7 +15,7 @@ function runCase({ root, id }: WorkerRequest): CaseOutcome | null {
   try {
     return handler(new CaseDir(join(root, id.path), id));
   } catch (error) {
-    return failed(errorMessage(error));
+    return failed(error instanceof Error ? error.message : String(error));
   }
 }
 
