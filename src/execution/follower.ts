@@ -174,10 +174,15 @@ export class MessageFollower implements FollowedContract {
     const entries = path.map((block): Entry => ({ block, hash: bytesToHex(block.hash), count: 0, messages: null }));
     const first = path[0];
     if (first === undefined || this.#stopping.signal.aborted) return;
-    const shared = entries.findLastIndex((entry) => this.#positionOf(entry.hash) >= 0);
-    const ancestor = entries[shared]?.hash ?? bytesToHex(first.parentHash);
-    this.#cut(this.#positionOf(ancestor) + 1);
-    this.#entries.push(...entries.slice(shared + 1));
+    // Two consensus blocks may hold the same execution block, one of them with a forged root.
+    const shared = entries.findLastIndex(
+      (entry) => this.#rootAtBlock(entry.hash) === bytesToHex(entry.block.messageBusRoot),
+    );
+    const ancestor = this.#positionOf(entries[shared]?.hash ?? bytesToHex(first.parentHash));
+    this.#cut(ancestor + 1);
+    const added = entries.slice(shared + 1);
+    // Below the finalized block there is nothing to begin with: the tree cannot be taken back so far.
+    this.#entries.push(...(ancestor >= 0 ? added : added.filter(({ block }) => block.number >= this.#finalizedNumber)));
     this.#drop(this.#entries.length - MAX_FOLLOWED_BLOCKS);
     this.#wake.abort();
     this.#running ??= this.#run();
@@ -194,6 +199,12 @@ export class MessageFollower implements FollowedContract {
     this.#stopping.abort();
     this.#wake.abort();
     await this.#running;
+  }
+
+  /** The root that the chain we know claims for a block. */
+  #rootAtBlock(hash: Hex): Hex | null {
+    const entry = this.#entries[this.#positionOf(hash)];
+    return entry === undefined ? null : bytesToHex(entry.block.messageBusRoot);
   }
 
   #positionOf(hash: Hex): number {

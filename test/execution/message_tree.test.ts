@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { hexToBytes } from "viem";
 import { describe, expect, test } from "vitest";
@@ -7,6 +6,7 @@ import { parse } from "yaml";
 import { seededRandom } from "../../src/base/random.ts";
 import { MessageTree } from "../../src/execution/message_tree.ts";
 import { getMessageLeaf } from "../../src/spec/message_leaf.ts";
+import { rootFromProof } from "./proof.ts";
 
 type Hex = `0x${string}`;
 interface VectorFile {
@@ -20,21 +20,6 @@ const VECTORS = new URL("../vectors/general/message_bus/proof/message_bus/pyspec
 // Numbers and 0x stay text: hex would be read as (inexact) integers.
 function readVectors(name: string): VectorFile {
   return parse(readFileSync(new URL(`${name}/data.yaml`, VECTORS), "utf8"), { schema: "failsafe" });
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(Buffer.concat(parts));
-}
-
-function rootFromProof(leaf: Uint8Array, index: number, proof: Uint8Array[]): Uint8Array {
-  let node = leaf;
-  let position = index;
-  for (const [level, sibling] of proof.entries()) {
-    const isRight = level < 32 && position % 2 === 1;
-    node = sha256(isRight ? concat(sibling, node) : concat(node, sibling));
-    position = Math.floor(position / 2);
-  }
-  return node;
 }
 
 function randomLeaves(count: number, seed: number): Uint8Array[] {
