@@ -42,7 +42,7 @@ export function getProposerSignatureSet(state: CachedState, signedBlock: AnySign
 
 /**
  * One multi-pairing for all sets, with random coefficients: false when any signature is wrong or no group element. Blocks
- * the event loop for about 0.5 ms a set.
+ * the event loop for 7 to 8 ms for a block with one attestation.
  */
 export function verifySignatureSets(sets: ISignatureSet[], pubkeyCache: PubkeyCache): boolean {
   try {

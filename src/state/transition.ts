@@ -46,7 +46,8 @@ export function processSlots(state: CachedState, slot: number): CachedState {
 }
 
 /**
- * The state after a block. `preState` is left as it was. Signatures are checked in one batch.
+ * The state after a block. `preState` is left as it was. Signatures are checked in one batch. The caller has checked that
+ * the block's slot is no later than the clock's: each slot up to it costs a state root.
  * Throws on an invalid block: a `CodedError` (`INVALID_SIGNATURE`, `INVALID_STATE_ROOT`, `INVALID_PAYLOAD`, and those of
  * `processTriggeredExit`) or the library's own error.
  * @spec phase0/beacon-chain.md#beacon-chain-state-transition-function
