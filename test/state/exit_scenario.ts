@@ -69,7 +69,7 @@ export class ExitScenario {
   }
 
   pubkey(validatorIndex: number): Uint8Array {
-    return this.head.validators.getReadonly(validatorIndex).pubkey;
+    return this.head.validators.getReadonly(validatorIndex).pubkey.slice();
   }
 
   withdrawalAddress(validatorIndex: number): Uint8Array {
