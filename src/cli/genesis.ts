@@ -8,6 +8,7 @@ import {
   parseNonNegativeInteger,
   parsePositiveInteger,
   parseSecondsToMs,
+  secondsOption,
 } from "./options.ts";
 import { createHumanOutput, createJsonOutput } from "./output.ts";
 
@@ -55,7 +56,7 @@ export function genesisCommand(): Command {
     .option("--seconds-per-slot <s>", "slot time, whole seconds", parseSecondsPerSlot, 2)
     .option("--el-url <url>", "execution client to deploy the contract on, and to build on", parseHttpUrl)
     .option("--contract <address>", "message bus that is deployed already (default: deploys one)", parseHex(20))
-    .option("--genesis-delay <s>", "from now to the first slot", parseSecondsToMs, 10_000)
+    .addOption(secondsOption("--genesis-delay <s>", "from now to the first slot", 10, parseSecondsToMs))
     .option("--fork-epoch <n>", "MESSAGE_BUS_FORK_EPOCH; before it the chain is Fulu's", parseNonNegativeInteger, 0)
     .addOption(jsonOption())
     .addHelpText(

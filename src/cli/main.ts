@@ -19,7 +19,37 @@ export interface CommandEntry {
 export type CommandTable = ReadonlyMap<string, CommandEntry>;
 
 /** What `msgbus --help` lists; a command's module is imported only when that command is asked for. */
-const COMMANDS: CommandTable = new Map([]);
+const COMMANDS: CommandTable = new Map<string, CommandEntry>([
+  [
+    "genesis",
+    {
+      summary: "write a network directory",
+      defaultPreset: "minimal",
+      load: async () => (await import("./genesis.ts")).genesisCommand(),
+    },
+  ],
+  [
+    "send",
+    {
+      summary: "send an exit message to the contract",
+      load: async () => (await import("./send.ts")).sendCommand(),
+    },
+  ],
+  [
+    "prove",
+    {
+      summary: "make the operation of an exit message",
+      load: async () => (await import("./prove.ts")).proveCommand(),
+    },
+  ],
+  [
+    "vectors",
+    {
+      summary: "run a tree of test vectors",
+      load: async () => (await import("./vectors.ts")).vectorsCommand(),
+    },
+  ],
+]);
 
 function packageVersion(): string {
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

@@ -111,6 +111,16 @@ export function repeatable<T>(parse: (value: string) => T): (value: string, prev
   return (value, previous = []) => [...previous, parse(value)];
 }
 
+/** An option in seconds that the program gets in milliseconds; its help shows the default as it is written. */
+export function secondsOption(
+  flags: string,
+  description: string,
+  defaultSeconds: number,
+  parse: (value: string) => number = parsePositiveSecondsToMs,
+): Option {
+  return new Option(flags, description).argParser(parse).default(defaultSeconds * 1000, String(defaultSeconds));
+}
+
 /** `--json`, the same on every command. */
 export function jsonOption(): Option {
   return new Option("--json", "print events as NDJSON on stdout, one object a line").default(false);

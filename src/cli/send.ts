@@ -4,14 +4,7 @@ import { bytesToHex, hexToBytes } from "viem";
 import { systemClock } from "../base/clock.ts";
 import { accountFromKey, sendMessage } from "../execution/contract.ts";
 import { TRIGGERED_EXIT_TYPE } from "../execution/form.ts";
-import {
-  type Hex,
-  jsonOption,
-  parseHex,
-  parseHttpUrl,
-  parsePositiveInteger,
-  parsePositiveSecondsToMs,
-} from "./options.ts";
+import { type Hex, jsonOption, parseHex, parseHttpUrl, parsePositiveInteger, secondsOption } from "./options.ts";
 import { createHumanOutput, createJsonOutput, type OutputStream } from "./output.ts";
 
 interface SendOptions {
@@ -42,7 +35,7 @@ export function sendCommand(stdout: OutputStream = process.stdout): Command {
     .requiredOption("--key <hex>", "private key of the withdrawal address", parseHex(32))
     .requiredOption("--pubkey <hex>", "the validator's public key", parseHex(48))
     .option("--chain-id <n>", "refuse any other chain", parsePositiveInteger)
-    .option("--timeout <seconds>", "how long to wait for the block (default: 60)", parsePositiveSecondsToMs, 60_000)
+    .addOption(secondsOption("--timeout <seconds>", "how long to wait for the block", 60))
     .addOption(jsonOption())
     .addHelpText("after", EXAMPLES)
     .action((options: SendOptions) => send(options, stdout));

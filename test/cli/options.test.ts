@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { expect, test } from "vitest";
 import {
   parseHex,
@@ -11,6 +11,7 @@ import {
   parsePositiveSecondsToMs,
   parseSecondsToMs,
   repeatable,
+  secondsOption,
 } from "../../src/cli/options.ts";
 
 test.each<[string, (value: string) => unknown, [string, unknown][], string[]]>([
@@ -71,4 +72,11 @@ test("options: a repeatable option collects, and each value is checked", () => {
   const parse = repeatable(parsePort);
   expect(parse("2", parse("1", undefined))).toEqual([1, 2]);
   expect(() => parse("x", [1])).toThrow(InvalidArgumentError);
+});
+
+test("options: a default in seconds is milliseconds to the program", () => {
+  const command = new Command().addOption(secondsOption("--timeout <seconds>", "how long to wait", 60));
+  expect(command.parse([], { from: "user" }).opts()).toEqual({ timeout: 60_000 });
+  expect(command.helpInformation()).toContain("(default: 60)");
+  expect(command.parse(["--timeout", "0.5"], { from: "user" }).opts()).toEqual({ timeout: 500 });
 });

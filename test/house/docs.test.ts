@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createMetrics } from "../../src/api/metrics.ts";
@@ -6,40 +6,6 @@ import { TRIGGERED_EXIT_CODES } from "../../src/validation/verdict.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
-
-/** Anchors of a page's headings, as GitHub makes them. */
-function anchorsOf(markdown: string): Set<string> {
-  const headings = [...markdown.matchAll(/^#+ +(.+)$/gm)].map(([, heading = ""]) => heading);
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .trim()
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N} _-]/gu, "")
-        .replaceAll(" ", "-"),
-    ),
-  );
-}
-
-/** What is wrong with the `@spec specs/…` tags of one source. */
-function faultsOf(file: string, source: string): string[] {
-  return [...source.matchAll(/@spec (specs\/[^\s#]+)(?:#(\S+))?/g)].flatMap(([tag, page = "", anchor]) => {
-    if (!existsSync(join(ROOT, page))) return [`${file}: ${tag}: no such page`];
-    return anchor === undefined || anchorsOf(read(page)).has(anchor) ? [] : [`${file}: ${tag}: no such heading`];
-  });
-}
-
-test("docs: every @spec tag of ours resolves to a heading", () => {
-  const files = globSync("src/**/*.ts", { cwd: ROOT });
-  expect(files.filter((file) => read(file).includes("@spec specs/")).length).toBeGreaterThan(3);
-  expect(files.flatMap((file) => faultsOf(file, read(file)))).toEqual([]);
-});
-
-test("canary: a tag of a page or heading that is not there is found", () => {
-  expect(faultsOf("x.ts", "@spec specs/message-bus/nowhere.md#a")).toHaveLength(1);
-  expect(faultsOf("x.ts", "@spec specs/message-bus/beacon-chain.md#no-such-heading")).toHaveLength(1);
-  expect(anchorsOf("## New `process_x`\n### A: b, c!")).toEqual(new Set(["new-process_x", "a-b-c"]));
-});
 
 test("docs: the README's table gives every dependency's reason", () => {
   const { dependencies, devDependencies } = JSON.parse(read("package.json"));
@@ -83,15 +49,4 @@ test("docs: the pages that a stranger looks for are there", () => {
   expect(pages.filter((page) => !existsSync(join(ROOT, page)))).toEqual([]);
   expect(read("LICENSE")).toContain("Apache License");
   expect(read("CHANGELOG.md")).toContain("## [Unreleased]");
-});
-
-test("docs: links between pages lead somewhere", () => {
-  const pages = globSync(["*.md", "docs/**/*.md", "specs/**/*.md"], { cwd: ROOT });
-  const dead = pages.flatMap((page) =>
-    [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#[^)\s]*)?\)/g)]
-      .map(([, target = ""]) => target)
-      .filter((target) => target !== "" && !existsSync(join(ROOT, page, "..", target)))
-      .map((target) => `${page} links to ${target}`),
-  );
-  expect(dead).toEqual([]);
 });

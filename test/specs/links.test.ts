@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { REPOSITORY, readDocument, readHeadings, readLocalLinks, SPEC_DOCUMENTS } from "./markdown.ts";
 
-const documents = [...SPEC_DOCUMENTS, "specs/README.md", "docs/verdicts.md"];
+const documents = [...SPEC_DOCUMENTS, ...globSync(["*.md", "specs/*.md", "docs/*.md"], { cwd: REPOSITORY })];
 
 /** Whether `target`, relative to the document or to the repository, is a file, and its anchor a heading there. */
 function resolves(target: string, base: URL): boolean {
@@ -32,11 +32,7 @@ for (const path of SPEC_DOCUMENTS) {
 }
 
 it("links: every @spec tag of the source that points into specs/ resolves", () => {
-  const files = ["src/", "contracts/", "bench/", "test/"].flatMap((folder) =>
-    readdirSync(new URL(folder, REPOSITORY), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.(ts|sol)$/.test(name))
-      .map((name) => folder + name),
-  );
+  const files = globSync("{src,contracts,bench,test}/**/*.{ts,sol}", { cwd: REPOSITORY });
   const dangling = files.flatMap((file) =>
     [...readFileSync(new URL(file, REPOSITORY), "utf8").matchAll(/@spec (specs\/[\w./#-]+)/g)]
       .filter(([, target = ""]) => !resolves(target, REPOSITORY))
