@@ -1,8 +1,8 @@
 /** The `msgbus` program: finds the command, chooses the preset, imports only what runs, words every failure. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import { requestedPreset } from "./preset.ts";
+import { packageVersion } from "./version.ts";
 
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
@@ -50,11 +50,6 @@ const COMMANDS: CommandTable = new Map<string, CommandEntry>([
     },
   ],
 ]);
-
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return manifest.version;
-}
 
 /** The program with `commandName` (if there is such a command) in full and the others in outline. */
 async function createProgram(commands: CommandTable, commandName: string | undefined): Promise<Command> {
