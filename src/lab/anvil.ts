@@ -1,7 +1,9 @@
 /** Runs anvil, the execution client of devnets and tests, as a child process of our own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { pbkdf2Sync } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { toHex } from "viem";
 import { HDKey, hdKeyToAccount } from "viem/accounts";
@@ -83,12 +85,19 @@ export async function startAnvil(options: AnvilOptions, clock: Clock): Promise<A
     String(options.accounts ?? 10),
   ];
   if ((options.mining ?? "manual") === "manual") args.push("--no-mining");
-  const child = spawn(anvilBinary(), args, { stdio: ["ignore", "pipe", "pipe"] });
+  const binary = anvilBinary();
+  const cacheDir = await mkdtemp(join(tmpdir(), "msgbus-anvil-"));
+  args.push("--cache-path", cacheDir);
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());
     child.once("error", () => resolve());
   });
-  const stop = () => stopChild(child, exited, clock);
+  const stop = async () => {
+    await stopChild(child, exited, clock);
+    // Old states, one file a block, which anvil leaves in the home directory when a signal ends it.
+    await rm(cacheDir, { recursive: true, force: true });
+  };
   try {
     const port = await listeningPort(child, clock);
     const url = `http://127.0.0.1:${port}`;
@@ -124,16 +133,16 @@ function listeningPort(child: ChildProcess, clock: Clock): Promise<number> {
     const cancel = clock.after(START_TIMEOUT_MS, () =>
       reject(unavailable(`it did not start in ${START_TIMEOUT_MS} ms`)),
     );
-    child.stdout?.on("data", (chunk: Buffer) => {
-      // Read on after the port is known, or anvil would block on a full pipe.
-      if (said === "listening") return;
+    const listen = (chunk: Buffer) => {
       said += chunk.toString();
       const match = /Listening on \S+:(\d+)\s/.exec(said);
       if (match === null) return;
-      said = "listening";
       cancel();
+      // Read on, or anvil would block on a full pipe.
+      child.stdout?.off("data", listen).resume();
       resolve(Number(match[1]));
-    });
+    };
+    child.stdout?.on("data", listen);
     child.stderr?.on("data", (chunk: Buffer) => {
       if (complaint.length < MAX_COMPLAINT_LENGTH) complaint += chunk.toString();
     });

@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { systemClock } from "../../src/base/clock.ts";
@@ -24,12 +27,19 @@ describe("anvil", () => {
     }
   });
 
-  test("stop leaves no process behind and may be called again", async () => {
+  test("stop leaves no process and no files behind and may be called again", async () => {
+    const systemDir = tmpdir();
+    const dir = await mkdtemp(join(systemDir, "msgbus-test-"));
+    process.env.TMPDIR = dir;
     const anvil = await startAnvil({}, systemClock);
+    process.env.TMPDIR = systemDir;
+    expect(await readdir(dir)).toHaveLength(1);
     await anvil.stop();
     await anvil.stop();
     await anvil.exited;
     expect(() => process.kill(anvil.pid, 0)).toThrow("ESRCH");
+    expect(await readdir(dir)).toEqual([]);
+    await rm(dir, { recursive: true });
   });
 
   test("a busy port is a coded error", async () => {
