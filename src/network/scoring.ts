@@ -20,7 +20,7 @@ const MAX_POSITIVE_SCORE =
   (MAX_IN_MESH_SCORE + MAX_FIRST_DELIVERIES_SCORE) *
   TOPIC_NAMES.reduce((sum, name) => sum + topicProfile(name).weight, 0);
 
-/** With these and P4 below: no gossip after 7 rejected messages, no publishing after 10, graylisted after 13. */
+/** With these and P4 below: no gossip after 7 rejected messages, no publishing after 9, graylisted after 13. */
 export const SCORE_THRESHOLDS: PeerScoreThresholds = {
   gossipThreshold: -40 * MAX_POSITIVE_SCORE,
   publishThreshold: -80 * MAX_POSITIVE_SCORE,

@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import type { Clock } from "../../src/base/clock.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import {
+  type BoundaryTopic,
+  createBoundary,
+  type IncomingMessage,
+  MAX_PENDING_BYTES,
+  MAX_PENDING_VERDICTS,
+} from "../../src/network/boundary.ts";
+import { createCounters } from "../../src/network/counters.ts";
+import type { GossipHandler, GossipVerdict } from "../../src/network/network.ts";
+import type { Verdict } from "../../src/validation/verdict.ts";
+import { ACCEPT, DIGEST, EXIT, EXIT_TOPIC } from "./nodes.ts";
+
+const DEADLINE_MS = 3_500;
+const VALID: Verdict = { result: "accept", code: "VALID" };
+
+/** A boundary with its report to gossipsub in `reports`, on a clock that the test moves. */
+function setUp(handler: GossipHandler) {
+  let nowMs = 0;
+  const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => () => {}, every: () => () => {} };
+  const reports: string[] = [];
+  const verdicts: GossipVerdict[] = [];
+  const counters = createCounters();
+  const topics = new Map<string, BoundaryTopic>([[EXIT_TOPIC, { name: EXIT, forkDigest: DIGEST, handler }]]);
+  const boundary = createBoundary({
+    pubsub: {
+      reportMessageValidationResult: (id, _peer, acceptance) => void reports.push(`${id} ${acceptance}`),
+    },
+    topics,
+    verdictDeadlineMs: DEADLINE_MS,
+    clock,
+    log: silentLogger,
+    counters,
+    onVerdict: (verdict) => void verdicts.push(verdict),
+  });
+  const receive = (messageId: string, fields: Partial<IncomingMessage> = {}) =>
+    boundary.receive({ messageId, peerId: "peer", topic: EXIT_TOPIC, wireData: new Uint8Array(10), ...fields });
+  const passTime = (ms: number) => {
+    nowMs += ms;
+  };
+  return { boundary, reports, verdicts, counters, topics, receive, passTime };
+}
+
+/** A handler that answers when the test says so. */
+function heldHandler() {
+  const release: ((verdict: Verdict) => void)[] = [];
+  const handler: GossipHandler = () => new Promise((resolve) => void release.push(resolve));
+  return { handler, release };
+}
+/** Lets everything run that waits for a settled promise. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe("boundary", () => {
+  it("reports a verdict that is given at once, at once", () => {
+    const { receive, reports, verdicts } = setUp(ACCEPT);
+    receive("a");
+    expect(reports).toEqual(["a accept"]);
+    expect(verdicts).toEqual([{ topic: EXIT, forkDigest: DIGEST, peerId: "peer", verdict: VALID, elapsedMs: 0 }]);
+  });
+
+  it("holds a message until its verdict, and tells how long that took", async () => {
+    const { handler, release } = heldHandler();
+    const { receive, reports, verdicts, passTime } = setUp(handler);
+    receive("a");
+    receive("b");
+    passTime(100);
+    release[1]?.({ result: "reject", code: "BAD_COUNT" });
+    await settled();
+    expect(reports).toEqual(["b reject"]);
+    release[0]?.(VALID);
+    await settled();
+    expect(reports).toEqual(["b reject", "a accept"]);
+    expect(verdicts.map(({ elapsedMs }) => elapsedMs)).toEqual([100, 100]);
+  });
+
+  it.each([
+    [
+      "throws",
+      () => {
+        throw new Error("a bug");
+      },
+    ],
+    ["rejects its promise", () => Promise.reject(new Error("a bug"))],
+  ] as [string, GossipHandler][])("ignores a message whose handler %s, and counts it", async (_, handler) => {
+    const { receive, reports, counters, verdicts } = setUp(handler);
+    receive("a");
+    await settled();
+    expect(reports).toEqual(["a ignore"]);
+    expect(verdicts[0]?.verdict.code).toBe("INTERNAL_ERROR");
+    expect(counters.handlerErrors).toBe(1);
+  });
+
+  it("ignores what waits past the deadline, once, and drops the verdict that comes later", async () => {
+    const { handler, release } = heldHandler();
+    const { boundary, receive, reports, counters, verdicts, passTime } = setUp(handler);
+    receive("a");
+    passTime(DEADLINE_MS);
+    boundary.expire();
+    expect(reports).toEqual([]);
+    passTime(1);
+    boundary.expire();
+    boundary.expire();
+    release[0]?.(VALID);
+    await settled();
+    expect(reports).toEqual(["a ignore"]);
+    expect(verdicts[0]?.verdict.code).toBe("TOO_LATE");
+    expect(counters.lateVerdicts).toBe(1);
+  });
+
+  it("never forwards by a verdict that comes late but before the next heartbeat", async () => {
+    const { handler, release } = heldHandler();
+    const { receive, reports, passTime } = setUp(handler);
+    receive("a");
+    passTime(DEADLINE_MS + 1);
+    release[0]?.(VALID);
+    await settled();
+    expect(reports).toEqual(["a ignore"]);
+  });
+
+  it("ignores what comes while too many wait, and takes more when they are done", async () => {
+    const { handler, release } = heldHandler();
+    const { receive, reports, counters, verdicts } = setUp(handler);
+    for (let i = 0; i < MAX_PENDING_VERDICTS; i++) receive(`${i}`);
+    receive("over");
+    expect(reports).toEqual(["over ignore"]);
+    expect(verdicts[0]?.verdict.code).toBe("QUEUE_FULL");
+    expect(counters.queueFull).toBe(1);
+    release[0]?.(VALID);
+    await settled();
+    receive("next");
+    expect(release.length).toBe(MAX_PENDING_VERDICTS + 1);
+  });
+
+  it("bounds the bytes that wait, too", () => {
+    const { receive, reports } = setUp(heldHandler().handler);
+    receive("large", { wireData: new Uint8Array(MAX_PENDING_BYTES - 5) });
+    receive("small");
+    expect(reports).toEqual(["small ignore"]);
+  });
+
+  it("ignores a message on a topic that was left meanwhile", () => {
+    const { receive, reports, topics, verdicts } = setUp(ACCEPT);
+    topics.clear();
+    receive("a");
+    expect(reports).toEqual(["a ignore"]);
+    expect(verdicts).toEqual([]);
+  });
+});

@@ -1,0 +1,116 @@
+import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compressBlock } from "../../src/network/encoding.ts";
+import type { GossipHandler } from "../../src/network/network.ts";
+import {
+  ACCEPT,
+  DIGEST,
+  EXIT,
+  EXIT_TOPIC,
+  exitBytes,
+  startNode,
+  stopAfterTest,
+  type TestNode,
+  until,
+} from "./nodes.ts";
+
+/** A first build compiles all of go-libp2p. */
+const BUILD_TIMEOUT_MS = 280_000;
+const hasGo = spawnSync("go", ["version"]).status === 0;
+
+interface GoEvent {
+  readonly event: string;
+  readonly peer?: string;
+  readonly data?: string;
+  readonly score?: number;
+  readonly protocol?: string;
+  readonly message?: string;
+}
+
+interface GoPeer {
+  readonly events: GoEvent[];
+  has(event: string, fields?: Partial<GoEvent>): boolean;
+  publish(data: Uint8Array): void;
+}
+
+let dir: string;
+
+function startGoPeer(node: TestNode): GoPeer {
+  const [address = ""] = node.network.multiaddrs();
+  const child: ChildProcessWithoutNullStreams = spawn(join(dir, "go_peer"), [
+    "--connect",
+    address,
+    "--topic",
+    EXIT_TOPIC,
+  ]);
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  stopAfterTest({
+    stop: () => {
+      child.kill("SIGKILL");
+      return exited;
+    },
+  });
+  const events: GoEvent[] = [];
+  createInterface(child.stdout).on("line", (line) => events.push(JSON.parse(line) as GoEvent));
+  return {
+    events,
+    has: (event, fields = {}) =>
+      events.some((told) => told.event === event && Object.entries(fields).every(([k, v]) => told[k as "data"] === v)),
+    publish: (data) => child.stdin.write(`${Buffer.from(data).toString("hex")}\n`),
+  };
+}
+
+const title = hasGo ? "go-libp2p-pubsub peer" : "go-libp2p-pubsub peer (skipped: Go is not installed)";
+describe.skipIf(!hasGo)(title, () => {
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "msgbus-go-peer-"));
+    const cwd = join(import.meta.dirname, "go_peer");
+    await promisify(execFile)("go", ["build", "-o", join(dir, "go_peer"), "."], { cwd, timeout: BUILD_TIMEOUT_MS });
+  }, BUILD_TIMEOUT_MS);
+  afterAll(() => rm(dir, { recursive: true, force: true }));
+
+  it("is grafted, hears and is heard, and neither side scores the other down", async () => {
+    const node = await startNode({ handler: ACCEPT });
+    const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
+    const go = startGoPeer(node);
+    await until("it is in the mesh", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
+    await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
+
+    await behind.network.publish(EXIT, DIGEST, exitBytes(1));
+    const first = Buffer.from(compressBlock(exitBytes(1))).toString("hex");
+    await until("it hears what we forward", () => go.has("message", { data: first }));
+
+    go.publish(compressBlock(exitBytes(2)));
+    await until("its message goes through us", () => behind.verdicts.length === 1);
+
+    await until("it has scored us after both", () => go.events.filter(({ event }) => event === "score").length >= 3);
+    const goPeerId = go.events.find(({ event }) => event === "ready")?.peer;
+    const goPeer = node.network.peers().find(({ peerId }) => peerId === goPeerId);
+    expect(goPeer?.score).toBeGreaterThanOrEqual(0);
+    expect(goPeer?.meshTopics).toEqual([EXIT_TOPIC]);
+    expect(go.events.filter(({ event }) => ["disconnected", "prune", "reject", "error"].includes(event))).toEqual([]);
+    expect(go.events.every(({ score }) => score === undefined || score >= 0)).toBe(true);
+  });
+
+  it("pays for a message that is rejected, and nobody behind us hears of it", async () => {
+    const bad = Buffer.from(compressBlock(exitBytes(3)));
+    const judge: GossipHandler = (data, context) =>
+      bad.equals(data) ? { result: "reject", code: "BAD_COUNT" } : ACCEPT(data, context);
+    const node = await startNode({ handler: judge });
+    const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
+    const go = startGoPeer(node);
+    await until("all are meshed", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
+    await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
+    go.publish(bad);
+    await until("it is judged", () => node.verdicts.length === 1);
+    await until("its score falls", () => node.network.peers().some(({ score }) => score < 0));
+    await node.network.publish(EXIT, DIGEST, exitBytes(4));
+    await until("a good one follows", () => behind.verdicts.length > 0);
+    expect(behind.verdicts.length).toBe(1);
+  });
+});
