@@ -133,6 +133,8 @@ export interface Chain {
   importBlock(signedBlock: SignedBlock, options?: ImportOptions): Promise<ImportOutcome>;
   /** Values for validation; roots that only unverified payloads brought are left out of the head's. */
   views(): ChainViews;
+  /** Payloads on the head's branch that are neither verified nor final, by execution block number: for packing. */
+  unverifiedBlockNumbers(): ReadonlySet<number>;
   getBlock(id: ChainId): Promise<FoundBlock | null>;
   /** Not to be written to, but cloned. Null where it is not kept. */
   getState(id: ChainId): CachedState | null;
@@ -418,7 +420,7 @@ class ComposedChain implements Chain {
     return { slot, root, payload, triggeredExits };
   }
 
-  private unverifiedBlockNumbers(): Set<number> {
+  unverifiedBlockNumbers(): Set<number> {
     const numbers = new Set<number>();
     for (const { root, status } of this.forkChoice.chain(this.canonical.head.root)) {
       const block = this.store.getBlock(root);

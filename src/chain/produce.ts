@@ -7,7 +7,7 @@ import { ssz } from "@lodestar/types";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { isMessageBusSlot, type MessageBusBeaconConfig } from "../spec/config.ts";
-import type { BeaconBlock, SignedBeaconBlock, TriggeredExit } from "../spec/types.ts";
+import type { BeaconBlock, BeaconBlockBody, TriggeredExit } from "../spec/types.ts";
 import { type CachedState, isMessageBusState } from "../state/beacon_state.ts";
 import type { BuiltPayload } from "../state/execution_engine.ts";
 import { getExpectedWithdrawals, processBlock, processBlockBeforeTriggeredExits } from "../state/transition.ts";
@@ -50,11 +50,10 @@ export async function produceBlock(
   if (built === null) return null;
   const { config } = deps;
   const slot = preState.slot;
-  const block: BeaconBlock = {
+  const draft: Draft = {
     slot,
     proposerIndex: preState.epochCtx.getBeaconProposer(slot),
     parentRoot: fromRootHex(parentRoot),
-    stateRoot: new Uint8Array(32),
     body: {
       randaoReveal: signRandao(config, slot, secretKey),
       eth1Data: preState.eth1Data.toValue(),
@@ -72,12 +71,24 @@ export async function produceBlock(
       blsToExecutionChanges: [],
       blobKzgCommitments: [],
       executionRequests: built.executionRequests,
-      triggeredExits: [],
     },
   };
-  const postState = completeBlock(deps, block, preState);
-  const signedBlock = sign(config, block, secretKey);
-  return { signedBlock, postState };
+  const { message, postState } = completeBlock(deps, draft, preState);
+  return { signedBlock: sign(config, message, secretKey), postState };
+}
+
+/**
+ * A block without exits and state root. The library keeps a block's root in the object once it is computed, so each
+ * step makes an object of its own from this one, which is never hashed.
+ */
+type Draft = Omit<BeaconBlock, "stateRoot" | "body"> & { readonly body: Omit<BeaconBlockBody, "triggeredExits"> };
+
+function toBlock(config: MessageBusBeaconConfig, { body, ...draft }: Draft, exits: TriggeredExit[]): BeaconBlock {
+  const stateRoot = new Uint8Array(32);
+  if (isMessageBusSlot(config, draft.slot)) return { ...draft, stateRoot, body: { ...body, triggeredExits: exits } };
+  // Before the fork neither field is there.
+  const { messageBusRoot: _, ...executionPayload } = body.executionPayload;
+  return { ...draft, stateRoot, body: { ...body, executionPayload } } as BeaconBlock;
 }
 
 async function buildPayload(
@@ -96,33 +107,36 @@ async function buildPayload(
   });
 }
 
-/** Chooses the triggered exits, and sets the state root. A choice that turns out invalid costs the exits, not the slot. */
-function completeBlock(deps: ProduceDeps, block: BeaconBlock, preState: CachedState): CachedState {
-  block.body.triggeredExits = chooseTriggeredExits(deps, block, preState);
-  let postState = preState.clone() as CachedState;
+/** A choice of exits that turns out invalid costs the exits, not the slot. */
+function completeBlock(deps: ProduceDeps, draft: Draft, preState: CachedState) {
+  const exits = chooseTriggeredExits(deps, draft, preState);
   try {
-    processBlock(postState, block, { payloadStatus: "VALID", verifySignatures: false });
+    return applyBlock(toBlock(deps.config, draft, exits), preState);
   } catch (error) {
-    if (block.body.triggeredExits.length === 0) throw error;
-    deps.logger.error({ slot: block.slot, error: errorMessage(error) }, "Packed exits spoil the block: going without");
-    block.body.triggeredExits = [];
-    postState = preState.clone() as CachedState;
-    processBlock(postState, block, { payloadStatus: "VALID", verifySignatures: false });
+    if (exits.length === 0) throw error;
+    deps.logger.error({ slot: draft.slot, error: errorMessage(error) }, "Packed exits spoil the block: going without");
+    return applyBlock(toBlock(deps.config, draft, []), preState);
   }
-  postState.commit();
-  block.stateRoot = postState.hashTreeRoot();
-  return postState;
 }
 
-function chooseTriggeredExits(deps: ProduceDeps, block: BeaconBlock, preState: CachedState): TriggeredExit[] {
+function applyBlock(block: BeaconBlock, preState: CachedState): { message: BeaconBlock; postState: CachedState } {
+  const postState = preState.clone() as CachedState;
+  processBlock(postState, block, { payloadStatus: "VALID", verifySignatures: false });
+  postState.commit();
+  const { slot, proposerIndex, parentRoot, body } = block;
+  return { message: { slot, proposerIndex, parentRoot, stateRoot: postState.hashTreeRoot(), body }, postState };
+}
+
+function chooseTriggeredExits(deps: ProduceDeps, draft: Draft, preState: CachedState): TriggeredExit[] {
   if (!isMessageBusState(preState)) return [];
   const afterPayload = preState.clone() as typeof preState;
+  const block = toBlock(deps.config, draft, []);
   processBlockBeforeTriggeredExits(afterPayload, block, { payloadStatus: "VALID", verifySignatures: false });
   afterPayload.commit();
   try {
     return deps.packTriggeredExits(afterPayload);
   } catch (error) {
-    deps.logger.error({ slot: block.slot, error: errorMessage(error) }, "Packing triggered exits failed");
+    deps.logger.error({ slot: draft.slot, error: errorMessage(error) }, "Packing triggered exits failed");
     return [];
   }
 }
@@ -138,9 +152,5 @@ function sign(config: MessageBusBeaconConfig, message: BeaconBlock, secretKey: S
   const type = config.getPostDenebForkTypes(message.slot).BeaconBlock;
   const domain = config.getDomain(message.slot, DOMAIN_BEACON_PROPOSER, message.slot);
   const signature = secretKey.sign(computeSigningRoot(type, message, domain)).toBytes();
-  if (isMessageBusSlot(config, message.slot)) return { message, signature };
-  // Before the fork neither field is part of a block's SSZ; the value must not carry them either.
-  const { triggeredExits: _exits, executionPayload, ...body } = message.body;
-  const { messageBusRoot: _root, ...payload } = executionPayload;
-  return { message: { ...message, body: { ...body, executionPayload: payload } }, signature } as SignedBeaconBlock;
+  return { message, signature };
 }
