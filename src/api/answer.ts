@@ -22,7 +22,3 @@ export function data(value: unknown, extra: Readonly<Record<string, unknown>> = 
 export function failure(status: number, message: string, failures?: readonly ItemFailure[]): Answer {
   return { status, body: failures === undefined ? { code: status, message } : { code: status, message, failures } };
 }
-
-export function hex(bytes: Uint8Array): string {
-  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`;
-}

@@ -1,7 +1,8 @@
 /** `/eth/v1/beacon`: the chain, and the pool of triggered exits. */
 import { getValidatorStatus, ssz } from "@lodestar/types";
+import { toHex } from "@lodestar/utils";
 import { TriggeredExit } from "../spec/types.ts";
-import { type Answer, data, failure, hex, type ItemFailure } from "./answer.ts";
+import { type Answer, data, failure, type ItemFailure } from "./answer.ts";
 import type { ApiBackend, ApiState, ChainPointMeta, SubmitOutcome } from "./backend.ts";
 import { parseChainPointId, parseValidatorId } from "./ids.ts";
 import { REFUSALS } from "./refusal.ts";
@@ -23,7 +24,7 @@ export async function getHeader(backend: ApiBackend, blockId: string): Promise<A
   const block = await backend.getHeader(id);
   if (block === null) return failure(404, `Block not found: ${blockId}`);
   const header = ssz.phase0.SignedBeaconBlockHeader.toJson(block.header);
-  return data({ root: hex(block.root), canonical: block.canonical, header }, metaJson(block));
+  return data({ root: toHex(block.root), canonical: block.canonical, header }, metaJson(block));
 }
 
 export async function getFinalityCheckpoints(backend: ApiBackend, stateId: string): Promise<Answer> {

@@ -1,8 +1,8 @@
 /** `/eth/v1/events`: server-sent events, for a bounded number of listeners with bounded buffers. */
 import type { ServerResponse } from "node:http";
+import { toHex } from "@lodestar/utils";
 import type { CancelTimer, Clock } from "../base/clock.ts";
 import { TriggeredExit } from "../spec/types.ts";
-import { hex } from "./answer.ts";
 import type { ApiEvent } from "./backend.ts";
 
 export const EVENT_TOPICS = ["triggered_exit", "block", "head", "finalized_checkpoint"] as const;
@@ -84,23 +84,23 @@ function eventJson(event: ApiEvent): unknown {
     case "block":
       return {
         slot: String(event.slot),
-        block: hex(event.block),
+        block: toHex(event.block),
         execution_optimistic: event.executionOptimistic,
       };
     case "head":
       return {
         slot: String(event.slot),
-        block: hex(event.block),
-        state: hex(event.state),
+        block: toHex(event.block),
+        state: toHex(event.state),
         epoch_transition: event.epochTransition,
-        previous_duty_dependent_root: hex(event.previousDutyDependentRoot),
-        current_duty_dependent_root: hex(event.currentDutyDependentRoot),
+        previous_duty_dependent_root: toHex(event.previousDutyDependentRoot),
+        current_duty_dependent_root: toHex(event.currentDutyDependentRoot),
         execution_optimistic: event.executionOptimistic,
       };
     case "finalized_checkpoint":
       return {
-        block: hex(event.block),
-        state: hex(event.state),
+        block: toHex(event.block),
+        state: toHex(event.state),
         epoch: String(event.epoch),
         execution_optimistic: event.executionOptimistic,
       };

@@ -1,4 +1,5 @@
 /** Identifiers in paths. A number above 2**53 may lose its last digits here: nothing exists up there to be confused. */
+import { fromHex } from "@lodestar/utils";
 import type { ChainPointId, ValidatorId } from "./backend.ts";
 
 const DECIMAL_UINT64 = /^\d{1,20}$/;
@@ -22,5 +23,5 @@ export function parseValidatorId(text: string): ValidatorId | null {
 
 function parseHexBytes(text: string, sizeBytes: number): Uint8Array | null {
   if (text.length !== 2 + 2 * sizeBytes || !/^0x[0-9a-fA-F]+$/.test(text)) return null;
-  return new Uint8Array(Buffer.from(text.slice(2), "hex"));
+  return fromHex(text);
 }

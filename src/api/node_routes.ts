@@ -1,5 +1,6 @@
 /** `/eth/v1/node`: who this node is, whom it knows, how it fares. */
-import { type Answer, data, failure, hex } from "./answer.ts";
+import { toHex } from "@lodestar/utils";
+import { type Answer, data, failure } from "./answer.ts";
 import type { ApiBackend, ApiPeer, SyncingStatus } from "./backend.ts";
 
 const NOT_READY = failure(503, "The node has no chain yet");
@@ -14,8 +15,8 @@ export function getIdentity(backend: ApiBackend): Answer {
     discovery_addresses: [],
     metadata: {
       seq_number: metadata.seqNumber.toString(),
-      attnets: hex(metadata.attnets),
-      syncnets: hex(metadata.syncnets),
+      attnets: toHex(metadata.attnets),
+      syncnets: toHex(metadata.syncnets),
       custody_group_count: String(metadata.custodyGroupCount),
     },
   });

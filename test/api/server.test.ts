@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { getClient } from "@lodestar/api";
 import { createChainForkConfig, defaultChainConfig } from "@lodestar/config";
+import { toHex } from "@lodestar/utils";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MAX_SUBMITTED_EXITS } from "../../src/api/beacon_routes.ts";
 import { createMetrics, type Metrics } from "../../src/api/metrics.ts";
@@ -54,10 +55,6 @@ const exitJson = (seed: number) => TriggeredExit.toJson(triggeredExit(seed)) as 
 interface ExitJson {
   message_bus_signal: { proof: unknown; message_sender?: unknown; message_index: unknown };
   data: { pubkey: unknown };
-}
-
-function hex(bytes: Uint8Array): string {
-  return `0x${Buffer.from(bytes).toString("hex")}`;
 }
 
 describe("a Beacon API client of another project", () => {
@@ -132,25 +129,25 @@ describe("beacon routes", () => {
     expect(await get("/eth/v1/beacon/genesis")).toMatchObject({ status: 404, body: { code: 404 } });
   });
 
-  test.each(["head", "40", hex(BLOCK_ROOT)])("headers: answers block id %s", async (id) => {
+  test.each(["head", "40", toHex(BLOCK_ROOT)])("headers: answers block id %s", async (id) => {
     expect(await get(`/eth/v1/beacon/headers/${id}`)).toMatchObject({
       status: 200,
       body: {
         execution_optimistic: false,
         finalized: false,
-        data: { root: hex(BLOCK_ROOT), header: { message: { slot: "40" } } },
+        data: { root: toHex(BLOCK_ROOT), header: { message: { slot: "40" } } },
       },
     });
   });
 
-  test.each(["genesis", "41", "18446744073709551615", hex(STATE_ROOT)])(
+  test.each(["genesis", "41", "18446744073709551615", toHex(STATE_ROOT)])(
     "headers: 404 for the unknown %s",
     async (id) => {
       expect(await get(`/eth/v1/beacon/headers/${id}`)).toMatchObject({ status: 404, body: { code: 404 } });
     },
   );
 
-  test.each(["tail", "-1", "1.5", "0x", "0x1234", `${hex(BLOCK_ROOT)}00`, `0x${"zz".repeat(32)}`, "%00"])(
+  test.each(["tail", "-1", "1.5", "0x", "0x1234", `${toHex(BLOCK_ROOT)}00`, `0x${"zz".repeat(32)}`, "%00"])(
     "headers and states: 400 for the malformed %s",
     async (id) => {
       expect(await get(`/eth/v1/beacon/headers/${id}`)).toMatchObject({ status: 400, body: { code: 400 } });
@@ -172,7 +169,7 @@ describe("beacon routes", () => {
     };
     expect(await get(`${HEAD_STATE}/validators/0`)).toMatchObject(answer);
     expect(await get(`${HEAD_STATE}/validators/0x${"01".repeat(48)}`)).toMatchObject(answer);
-    expect(await get(`/eth/v1/beacon/states/${hex(STATE_ROOT)}/validators/0`)).toMatchObject(answer);
+    expect(await get(`/eth/v1/beacon/states/${toHex(STATE_ROOT)}/validators/0`)).toMatchObject(answer);
   });
 
   test("validators: 404 for an unknown validator and an unknown state, 400 for a malformed id", async () => {
