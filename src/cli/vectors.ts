@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { type CaseResult, runVectors } from "../lab/vectors/run.ts";
+import { jsonOption } from "./options.ts";
 import { colour, createHumanOutput, createJsonOutput } from "./output.ts";
 
 /** Columns that a value takes in a difference before it is cut: roots fit, lists do not. */
@@ -11,12 +12,13 @@ export function vectorsCommand(): Command {
     .description("Run a tree of test vectors in the layout of the official consensus tests")
     .argument("<dir>", "the directory that holds <preset>/message_bus/<runner>/<handler>/<suite>/<case>")
     .option("--filter <text>", "run only cases whose path contains this text")
-    .option("--json", "print NDJSON events; the last one is the summary")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `
 Exit code 0 when at least one case ran and none failed. Cases of an unknown runner, handler, fork or preset are
-skipped and named. Formats: test/vectors/README.md.
+skipped and named. With --json each case is an event, and the last event is the summary. Formats:
+test/vectors/README.md.
 
 Examples:
   msgbus vectors test/vectors
@@ -26,7 +28,7 @@ Examples:
     .action(run);
 }
 
-async function run(root: string, options: { filter?: string; json?: true }): Promise<void> {
+async function run(root: string, options: { filter?: string; json: boolean }): Promise<void> {
   const output = options.json ? createJsonOutput(systemClock) : createHumanOutput();
   const startMs = systemClock.monotonicMs();
   const progress = createProgress();
@@ -83,7 +85,7 @@ function summaryText(results: CaseResult[], seconds: number): string {
     ),
     row("all", results),
     ...skips,
-    ran === 0 ? colour("red", "Nothing ran.") : `${ran} ran in ${seconds.toFixed(1)} s.`,
+    ran === 0 ? colour("red", "Nothing ran: no known case's path matches.") : `${ran} ran in ${seconds.toFixed(1)} s.`,
   ].join("\n");
 }
 
