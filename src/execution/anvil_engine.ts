@@ -24,14 +24,16 @@ import type { MessageSource, NumberedMessage } from "./follower.ts";
 import { JsonRpc, type JsonRpcDeps, type JsonRpcOptions } from "./json_rpc.ts";
 import { blockSchema, dataSchema, type ExecutionBlock } from "./rpc_types.ts";
 
-/** Deepest reorg of the execution chain that a build makes: two minimal epochs without finality, and to spare. */
-const MAX_ROLLBACK_BLOCKS = 64;
+/** Deepest reorg of the execution chain that a build makes; anvil keeps more states than that in memory. */
+const MAX_ROLLBACK_BLOCKS = 256;
 
 /** Other nodes may mine between our look at the head and our own block; more often than this is not chance. */
 const MAX_BUILD_ATTEMPTS = 3;
 
 /** Requests in flight while the transactions of a block are read. */
 const TRANSACTION_READS_AT_ONCE = 16;
+
+const NO_HASH = new Uint8Array(32);
 
 export interface AnvilEngineOptions extends JsonRpcOptions {
   /** Address of the message bus. */
@@ -61,7 +63,9 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
   /**
    * @throws CodedError `PARENT_NOT_FOUND`: the parent is unknown, or too deep below anvil's head.
    * @throws CodedError `BUILD_CONTESTED`: blocks on the parent are too young to be taken back, or others keep mining.
-   * @throws CodedError `EL_UNAVAILABLE`.
+   * @throws CodedError `EL_REFUSED`: the timestamp is before the parent's.
+   * @throws CodedError `EL_UNKNOWN_BLOCK`: another node took the block back before it was read.
+   * @throws CodedError `EL_UNAVAILABLE`, `NO_CONTRACT`.
    */
   async buildPayload(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload> {
     const parent = await this.#reader.getBlock(parentHash);
@@ -148,11 +152,14 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
       throw contested(parent.blockHash, `block ${head.blockNumber} is on it since ${head.timestamp}`);
     }
     const transactions: Uint8Array[] = [];
-    for (let number = parent.blockNumber + 1; number <= head.blockNumber; number++) {
+    for (let number = parent.blockNumber; number <= head.blockNumber; number++) {
       const block = await this.#reader.getBlockAt(number);
-      // Somebody else is taking it back.
-      if (block === null) throw contested(parent.blockHash, "the chain is moving");
-      transactions.push(...(await this.#getRawTransactions(block.transactionHashes)));
+      const isParent = bytesToHex(block?.blockHash ?? NO_HASH) === bytesToHex(parent.blockHash);
+      // Somebody else is taking blocks back.
+      if (block === null || isParent !== (number === parent.blockNumber)) {
+        throw contested(parent.blockHash, "the chain is moving");
+      }
+      if (!isParent) transactions.push(...(await this.#getRawTransactions(block.transactionHashes)));
     }
     await this.#takeBack(depth, transactions);
   }
@@ -188,10 +195,16 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
     for (let start = 0; start < hashes.length; start += TRANSACTION_READS_AT_ONCE) {
       const reads = hashes
         .slice(start, start + TRANSACTION_READS_AT_ONCE)
-        .map((hash) => this.#rpc.request("read", "eth_getRawTransactionByHash", [bytesToHex(hash)], dataSchema));
+        .map((hash) => this.#getRawTransaction(bytesToHex(hash)));
       transactions.push(...(await Promise.all(reads)));
     }
     return transactions;
+  }
+
+  async #getRawTransaction(hash: Hex): Promise<Uint8Array> {
+    const raw = await this.#rpc.request("read", "eth_getRawTransactionByHash", [hash], z.nullable(dataSchema));
+    if (raw !== null) return raw;
+    throw new CodedError("EL_UNKNOWN_BLOCK", `Transaction ${hash} is gone: its block was taken back`, { hash });
   }
 
   async #write(method: string, params: unknown[]): Promise<void> {
