@@ -59,7 +59,9 @@ export class SlashingProtection {
       throw unreadable(path, error);
     }
     try {
-      for (const [index, { blockSlot, sourceEpoch, targetEpoch }] of Object.entries(JSON.parse(text) as object)) {
+      const file: unknown = JSON.parse(text);
+      if (typeof file !== "object" || file === null) throw new Error("not an object");
+      for (const [index, { blockSlot, sourceEpoch, targetEpoch }] of Object.entries(file)) {
         if (![Number(index), blockSlot, sourceEpoch, targetEpoch].every(Number.isSafeInteger)) throw new Error(index);
         this.signed.set(Number(index), { blockSlot, sourceEpoch, targetEpoch });
       }
