@@ -37,7 +37,7 @@ export type NodeEvent =
       elapsedMs: number;
     }
   | { event: "published"; pubkey: string; recipients: number }
-  | { event: "block"; slot: number; blockRoot: string; proposerIndex: number; optimistic: boolean }
+  | { event: "block"; slot: number; blockRoot: string; optimistic: boolean }
   | { event: "included"; slot: number; blockRoot: string; pubkeys: string[] }
   | { event: "exit_initiated"; validatorIndex: number; pubkey: string; exitEpoch: number }
   | { event: "reorg"; slot: number; depth: number }

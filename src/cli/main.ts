@@ -28,6 +28,15 @@ const COMMANDS: CommandTable = new Map<string, CommandEntry>([
       load: async () => (await import("./genesis.ts")).genesisCommand(),
     },
   ],
+  ["node", { summary: "run a node", load: async () => (await import("./node.ts")).nodeCommand() }],
+  [
+    "devnet",
+    {
+      summary: "run a whole test network and show the main job",
+      defaultPreset: "minimal",
+      load: async () => (await import("./devnet.ts")).devnetCommand(),
+    },
+  ],
   [
     "send",
     {

@@ -7,6 +7,9 @@ import type { Clock } from "../base/clock.ts";
  */
 const REPEATED_SIGNAL_MS = 1_000;
 
+/** Set to `stdin` by a process that starts this one: when it dies, however it dies, its end of stdin closes. */
+const LEASH_VARIABLE = "MSGBUS_LEASH";
+
 /** Aborts on the first SIGINT, SIGTERM or SIGHUP; a later one ends the process at once. */
 export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSignal {
   const controller = new AbortController();
@@ -20,5 +23,9 @@ export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSi
     }
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, ask);
+  if (process.env[LEASH_VARIABLE] === "stdin") {
+    process.stdin.on("close", () => ask("SIGTERM"));
+    process.stdin.resume();
+  }
   return controller.signal;
 }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { fromHex, toHex } from "@lodestar/utils";
+import { untilAborted } from "../../base/abort.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { silentLogger } from "../../base/log.ts";
@@ -145,7 +146,7 @@ class Devnet {
     ).catch((error) => this.#giveUp(error));
     const summary = this.#ledger.summary(this.#nodes.map(({ name, apiUrl }) => ({ node: name, url: apiUrl })));
     this.#deps.onEvent(summary);
-    if (!options.once) await this.#aborted();
+    if (!options.once) await untilAborted(this.#deps.signal);
     await observer.stop();
     return summary.ok;
   }
@@ -440,14 +441,6 @@ class Devnet {
       }
       await sleep(clock, POLL_MS, signal);
     }
-  }
-
-  #aborted(): Promise<void> {
-    const { signal } = this.#deps;
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
   }
 }
 

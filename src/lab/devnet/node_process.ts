@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { CancelTimer, Clock } from "../../base/clock.ts";
-import { CodedError } from "../../base/errors.ts";
+
 import type { NodeEvent } from "../../node_events.ts";
 
 /** A node that dies more often than this is left dead: what kills it will not go away by itself. */
@@ -113,11 +113,4 @@ function parseEvent(line: string): (NodeEvent & { time: number }) | null {
   } catch {
     return null;
   }
-}
-
-/** The `msgbus` entry that this process itself was started from. */
-export function cliEntry(): string {
-  const entry = process.argv[1];
-  if (entry === undefined) throw new CodedError("NO_ENTRY", "The devnet must be started through the msgbus command");
-  return entry;
 }

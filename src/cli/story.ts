@@ -1,9 +1,10 @@
-/** A devnet's events as lines for people. */
-
-import type { DevnetEvent, SpecimenFate } from "../lab/devnet/events.ts";
+/** Events of nodes and devnets as lines for people. */
+import type { DevnetEvent, SpecimenFate, SpecimenKind } from "../lab/devnet/events.ts";
+import type { NodeEvent } from "../node_events.ts";
+import type { VerdictResult } from "../validation/verdict.ts";
 import { type Colour, colour } from "./output.ts";
 
-const KIND_WORDS: Record<string, string> = {
+const KIND_WORDS: Record<SpecimenKind, string> = {
   exit: "exit",
   unknown_pubkey: "unknown pubkey",
   wrong_sender: "wrong sender",
@@ -14,22 +15,22 @@ const KIND_WORDS: Record<string, string> = {
   bad_snappy: "bad snappy",
 };
 
-const RESULT_COLOURS: Record<string, Colour> = { accept: "green", ignore: "yellow", reject: "red" };
+const RESULT_COLOURS: Record<VerdictResult, Colour> = { accept: "green", ignore: "yellow", reject: "red" };
 
 const LABEL_WIDTH = 9;
 
 /** 0x93ab…41: enough to recognise a key or root by. */
-export function shorten(hex: string | null): string {
+function shorten(hex: string | null): string {
   if (hex === null) return "no operation";
   return hex.length <= 14 ? hex : `${hex.slice(0, 8)}…${hex.slice(-4)}`;
 }
 
-export function kindWords(kind: string): string {
-  return KIND_WORDS[kind] ?? kind;
+function kindWords(kind: SpecimenKind): string {
+  return KIND_WORDS[kind];
 }
 
-/** Null for events that would only repeat what a person has read already. */
-export function storyLine(event: DevnetEvent): string | null {
+/** A devnet's event; null for what would only repeat what a person has read already. */
+export function devnetEventLine(event: DevnetEvent): string | null {
   switch (event.event) {
     case "network":
       return line(
@@ -58,31 +59,67 @@ export function storyLine(event: DevnetEvent): string | null {
       );
     case "operation_pushed":
       return line("pushed", `a hostile peer hands ${kindWords(event.kind)} to ${event.node}`, shorten(event.pubkey));
+    case "summary":
+      return summary(event);
+    // Every node has each block, mesh and finality: once told is enough, and the verdicts tell of the nodes.
+    case "mesh":
+    case "block":
+    case "published":
+      return null;
+    default:
+      return nodeLine(event, event.node);
+  }
+}
+
+/** A single node's event. */
+export function nodeEventLine(event: NodeEvent): string | null {
+  if (event.event !== "ready") return nodeLine(event, "");
+  return [
+    line("ready", event.peerId),
+    ...event.multiaddrs.map((address) => line("listens", address)),
+    line("topics", `fork digest ${event.forkDigest}`, topicNames(event.topics)),
+    line("API", event.apiUrl ?? "none"),
+  ].join("\n");
+}
+
+function nodeLine(event: Exclude<NodeEvent, { event: "ready" }>, node: string): string {
+  switch (event.event) {
+    case "mesh":
+      return line("mesh", `${event.peers} peers in the mesh of ${event.topic}`);
     case "operation_formed":
-      return line("formed", `${event.node} from message ${event.messageIndex}`, shorten(event.pubkey));
+      return line("formed", node, `from message ${event.messageIndex}`, shorten(event.pubkey));
     case "verdict":
       return line(
         "verdict",
-        `${event.node} ${colour(RESULT_COLOURS[event.result] ?? "dim", `${event.result.toUpperCase()} ${event.code}`)}`,
+        node,
+        colour(RESULT_COLOURS[event.result], `${event.result.toUpperCase()} ${event.code}`),
         shorten(event.pubkey),
         `by ${event.source}`,
         `${event.elapsedMs.toFixed(1)} ms`,
       );
+    case "published":
+      return line("published", shorten(event.pubkey), `to ${event.recipients} peers`);
+    case "block":
+      return line("block", `slot ${event.slot}`, shorten(event.blockRoot), event.optimistic ? "optimistic" : "");
     case "included":
       return line("included", `slot ${event.slot}`, `block ${shorten(event.blockRoot)}`, exits(event.pubkeys));
     case "exit_initiated":
       return line("exit", `validator ${event.validatorIndex} leaves at epoch ${event.exitEpoch}`);
     case "reorg":
-      return line("reorg", `${event.node} switches ${event.depth} blocks back at slot ${event.slot}`);
+      return line("reorg", node, `${event.depth} blocks back, now at slot ${event.slot}`);
     case "finalized":
       return line("final", `epoch ${event.epoch}`, shorten(event.blockRoot));
     case "execution":
-      return line("EL", `${event.node}: ${event.available ? "answers again" : `away (${event.reason})`}`);
-    case "summary":
-      return summary(event);
-    default:
-      return null;
+      return line("EL", node, event.available ? "answers again" : `away (${event.reason})`);
   }
+}
+
+/** Full topics share digest and encoding; a subnet's number says as much as its topic. */
+function topicNames(topics: readonly string[]): string {
+  const names = topics.map((topic) => topic.split("/")[3] ?? topic);
+  const subnets = names.filter((name) => name.startsWith("beacon_attestation_")).length;
+  const others = names.filter((name) => !name.startsWith("beacon_attestation_"));
+  return [...others, ...(subnets > 0 ? [`${subnets} attestation subnets`] : [])].join(", ");
 }
 
 function line(label: string, ...parts: string[]): string {

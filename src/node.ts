@@ -1,0 +1,412 @@
+/** Wires the rooms into one node: the only file that knows them all. */
+import { join } from "node:path";
+import { SLOTS_PER_EPOCH } from "@lodestar/params";
+import { toHex } from "@lodestar/utils";
+import { createMetrics } from "./api/metrics.ts";
+import { type ApiServer, startApiServer } from "./api/server.ts";
+import type { CancelTimer, Clock } from "./base/clock.ts";
+import { CodedError, errorMessage } from "./base/errors.ts";
+import type { Logger } from "./base/log.ts";
+import type { Random } from "./base/random.ts";
+import { subnetsInUse } from "./chain/attestations.ts";
+import { type Chain, createChain, type HeadEvent } from "./chain/chain.ts";
+import { SlashingProtection } from "./chain/slashing_protection.ts";
+import { AnvilEngine } from "./execution/anvil_engine.ts";
+import { type FollowedBlock, MessageFollower } from "./execution/follower.ts";
+import { noExecution } from "./execution/no_execution.ts";
+import { createNetwork as createLibp2pNetwork } from "./network/create_network.ts";
+import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
+import { createIdentity, loadIdentity } from "./network/identity.ts";
+import type { Network } from "./network/network.ts";
+import { NodeApi } from "./node_api.ts";
+import type { NodeEventSink } from "./node_events.ts";
+import { NodeExits } from "./node_exits.ts";
+import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
+import { TriggeredExitPool } from "./pool/triggered_exits.ts";
+import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
+import { getInteropKey } from "./state/interop_keys.ts";
+import { readNetworkDir } from "./state/network_dir.ts";
+import { type FollowedContract, TriggeredExitValidator } from "./validation/triggered_exit.ts";
+
+export interface NodeOptions {
+  /** A directory that `msgbus genesis` wrote. */
+  readonly networkDir: string;
+  /** Null: this node verifies no payload, builds none, and forms no operations. */
+  readonly elUrl: string | null;
+  /** Keeps identity and slashing protection; null keeps neither. */
+  readonly dataDir: string | null;
+  /** Indices of the validators (interop keys) that this node runs. */
+  readonly validators: readonly number[];
+  /** Multiaddrs. */
+  readonly listen: readonly string[];
+  /** Multiaddrs with peer ids, beside those of the network directory. */
+  readonly bootnodes: readonly string[];
+  /** Null serves no API; 0 takes any free port. */
+  readonly apiPort: number | null;
+  readonly apiHost: string;
+  readonly version: string;
+}
+
+export interface NodeDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onEvent: NodeEventSink;
+}
+
+export interface RunningNode {
+  readonly apiUrl: string | null;
+  /** Leaves the network and frees the ports, within 5 s. */
+  stop(): Promise<void>;
+}
+
+const PROTECTION_FILE = "slashing_protection.json";
+
+/** @throws CodedError: what of the options cannot be used, and what to do. */
+export async function startNode(options: NodeOptions, deps: NodeDeps): Promise<RunningNode> {
+  const node = await Node.create(options, deps);
+  try {
+    await node.start();
+    return node;
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+}
+
+class Node implements RunningNode {
+  readonly #options: NodeOptions;
+  readonly #deps: NodeDeps;
+  readonly #config: MessageBusBeaconConfig;
+  readonly #chain: Chain;
+  readonly #network: Network;
+  readonly #engine: AnvilEngine | null;
+  readonly #follower: MessageFollower | null;
+  readonly #validator: TriggeredExitValidator;
+  readonly #pool = new TriggeredExitPool();
+  readonly #metrics = createMetrics();
+  readonly #exits: NodeExits;
+  readonly #topics: NodeTopics;
+  readonly #api: NodeApi;
+  readonly #subnetCount: number;
+  #server: ApiServer | null = null;
+  #cancelTimer: CancelTimer = () => {};
+  #toldMesh = 0;
+  #followedHeadHash: Uint8Array;
+
+  static async create(options: NodeOptions, deps: NodeDeps): Promise<Node> {
+    const networkDir = await readNetworkDir(options.networkDir);
+    const identity = options.dataDir === null ? await createIdentity() : await loadIdentity(options.dataDir);
+    return new Node(options, deps, networkDir, identity.privateKey);
+  }
+
+  private constructor(
+    options: NodeOptions,
+    deps: NodeDeps,
+    { config, genesisState, bootnodes, deployBlock }: Awaited<ReturnType<typeof readNetworkDir>>,
+    privateKey: Uint8Array,
+  ) {
+    const { clock, log, random } = deps;
+    this.#options = options;
+    this.#deps = deps;
+    this.#config = config;
+    this.#subnetCount = subnetsInUse(genesisState);
+    this.#followedHeadHash = genesisState.latestExecutionPayloadHeader.blockHash;
+
+    this.#engine = this.#createEngine();
+    this.#follower = this.#engine === null ? null : this.#createFollower(this.#engine, deployBlock);
+    this.#network = createLibp2pNetwork(
+      {
+        privateKey,
+        listen: options.listen,
+        bootnodes: [...bootnodes, ...options.bootnodes],
+        version: options.version,
+        slotMs: config.SLOT_DURATION_MS,
+        slotsPerEpoch: SLOTS_PER_EPOCH,
+        forkDigests: scheduledForkDigests(config),
+      },
+      {
+        backend: {
+          getStatus: () => this.#chain.status(),
+          onStatus: (peerId, status) => this.#chain.onStatus(peerId, status),
+          getBlocksByRange: (startSlot, count) => this.#chain.blocksByRange(startSlot, count),
+          getBlocksByRoot: (roots) => this.#chain.blocksByRoot(roots),
+        },
+        onVerdict: ({ topic, verdict, elapsedMs }) => this.#metrics.observeVerdict(topic, verdict, elapsedMs),
+        clock,
+        random,
+        log: log.child({ room: "network" }),
+      },
+    );
+    this.#chain = createChain({
+      config,
+      anchorState: genesisState,
+      engine: this.#engine ?? noExecution,
+      network: this.#chainNetwork(),
+      packTriggeredExits: (state) => this.#pool.pack(state, this.#chain.unverifiedBlockNumbers()),
+      protection: new SlashingProtection(options.dataDir === null ? null : join(options.dataDir, PROTECTION_FILE)),
+      validators: validatorKeys(options.validators, genesisState.validators.length),
+      clock,
+      logger: log.child({ room: "chain" }),
+    });
+    this.#validator = new TriggeredExitValidator({
+      shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,
+      getViews: () => ({
+        ...this.#chain.views(),
+        synced: this.#chain.isSynced(),
+        contract: this.#followedContract(),
+      }),
+      clockEpoch: () => this.#chain.slots.currentEpoch,
+    });
+    this.#exits = new NodeExits({
+      validator: this.#validator,
+      pool: this.#pool,
+      headView: () => this.#chain.views().head,
+      publish: (ssz) => this.#publishExit(ssz),
+      proveAgain: (exit) => this.#follower?.proveAgain(exit) ?? null,
+      onAccepted: (triggeredExit) => this.#api.tell({ topic: "triggered_exit", triggeredExit }),
+      onEvent: deps.onEvent,
+      clock,
+      log,
+    });
+    this.#topics = new NodeTopics(
+      config,
+      {
+        beaconBlock: (wireData, context) => this.#chain.onGossipBlock(wireData, context),
+        triggeredExit: (wireData, { peerId }) => this.#exits.onGossip(wireData, peerId),
+        attestation: (subnet) => (wireData, context) => this.#chain.onGossipAttestation(wireData, subnet, context),
+      },
+      this.#network,
+    );
+    this.#api = new NodeApi({
+      chain: this.#chain,
+      network: this.#network,
+      pool: this.#pool,
+      exits: this.#exits,
+      isExecutionAvailable: () => this.#engine?.isAvailable ?? false,
+      attestationSubnets: this.#subnetCount,
+    });
+    this.#listenToChain();
+  }
+
+  get apiUrl(): string | null {
+    return this.#server?.url ?? null;
+  }
+
+  async start(): Promise<void> {
+    const { apiPort, apiHost, version } = this.#options;
+    const { clock, log, onEvent } = this.#deps;
+    const { slots } = this.#chain;
+    this.#topics.update(slots.currentEpoch, this.#subnetCount);
+    await this.#network.start();
+    this.#metrics.onScrape(() => this.#measure());
+    if (apiPort !== null) {
+      const apiDeps = { backend: this.#api, metrics: this.#metrics, logger: log.child({ room: "api" }), clock };
+      this.#server = await startApiServer({ host: apiHost, port: apiPort, version }, apiDeps);
+    }
+    slots.onSlot((slot) => {
+      if (slot % SLOTS_PER_EPOCH === 0) this.#topics.update(slots.currentEpoch, this.#subnetCount);
+    });
+    this.#chain.start();
+    this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => this.#tellMesh());
+    onEvent({
+      event: "ready",
+      peerId: this.#network.peerId,
+      multiaddrs: this.#network.multiaddrs(),
+      topics: this.#network.topics(),
+      forkDigest: this.#forkDigest(),
+      apiUrl: this.apiUrl,
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelTimer();
+    const parts = [this.#server?.stop(), this.#chain.stop(), this.#follower?.stop(), this.#network.stop()];
+    for (const outcome of await Promise.allSettled(parts)) {
+      if (outcome.status === "rejected") {
+        this.#deps.log.warn({ error: errorMessage(outcome.reason) }, "a part did not stop cleanly");
+      }
+    }
+  }
+
+  #createEngine(): AnvilEngine | null {
+    const { elUrl } = this.#options;
+    if (elUrl === null) return null;
+    const { clock, log, onEvent } = this.#deps;
+    return new AnvilEngine(
+      {
+        url: elUrl,
+        contract: toHex(this.#config.MESSAGE_BUS_CONTRACT_ADDRESS) as `0x${string}`,
+        // A block is contested for two slots: its consensus block may come late, and its proposer's peers vote for it.
+        contestSeconds: (2 * this.#config.SLOT_DURATION_MS) / 1000,
+      },
+      {
+        clock,
+        log: log.child({ room: "execution" }),
+        onAvailability: (available, reason) => onEvent({ event: "execution", available, reason }),
+      },
+    );
+  }
+
+  #createFollower(source: AnvilEngine, deployBlock: number): MessageFollower {
+    return new MessageFollower(
+      { deployBlock },
+      {
+        source,
+        clock: this.#deps.clock,
+        log: this.#deps.log.child({ room: "execution" }),
+        onOperation: (operation, origin) => this.#exits.onFormed(operation, origin),
+      },
+    );
+  }
+
+  #followedContract(): FollowedContract | null {
+    const follower = this.#follower;
+    if (follower === null) return null;
+    return {
+      finalizedCount: Number(follower.finalizedCount),
+      leafAt: (index) => follower.leafAt(BigInt(index)) ?? new Uint8Array(32),
+      rootAt: (count) => follower.rootAt(BigInt(count)) ?? new Uint8Array(32),
+    };
+  }
+
+  #chainNetwork(): Parameters<typeof createChain>[0]["network"] {
+    return {
+      publishBlock: async (forkDigest, ssz) => void (await this.#network.publish("beacon_block", forkDigest, ssz)),
+      publishAttestation: async (subnet, forkDigest, ssz) =>
+        void (await this.#network.publish(`beacon_attestation_${subnet}`, forkDigest, ssz)),
+      requestBlocksByRange: (peerId, startSlot, count) => this.#network.requestBlocksByRange(peerId, startSlot, count),
+      requestBlocksByRoot: (peerId, roots) => this.#network.requestBlocksByRoot(peerId, roots),
+      requestStatus: (peerId) => this.#network.requestStatus(peerId),
+      peerIds: () => this.#network.peers().map(({ peerId }) => peerId),
+      reportPeer: (peerId, fault) => {
+        this.#deps.log.info({ peerId, fault }, "a peer failed us in sync");
+        // A failed request may be the network's fault; the others are lies.
+        if (fault !== "REQUEST_FAILED") this.#network.disconnect(peerId, fault);
+      },
+    };
+  }
+
+  #listenToChain(): void {
+    const { onEvent } = this.#deps;
+    const { events } = this.#chain;
+    events.on("block", ({ slot, root, optimistic }) => {
+      onEvent({ event: "block", slot, blockRoot: root, optimistic });
+      this.#api.tell({ topic: "block", slot, block: rootBytes(root), executionOptimistic: optimistic });
+    });
+    events.on("exit_initiated", ({ validatorIndex, pubkey, exitEpoch }) =>
+      onEvent({ event: "exit_initiated", validatorIndex, pubkey: toHex(pubkey), exitEpoch }),
+    );
+    events.on("head", (event) => this.#onHead(event));
+    events.on("finalized", ({ epoch, root, slot, blocks }) => {
+      onEvent({ event: "finalized", epoch, blockRoot: root });
+      const payload = blocks.at(-1)?.payload;
+      if (payload !== undefined) this.#follower?.setFinalized(payload.blockHash);
+      const { head, finalized } = this.#chain.views();
+      this.#pool.onFinalized(finalized, head.roots);
+      this.#metrics.setFinalizedSlot(slot);
+      const state = this.#chain.getState(root);
+      if (state === null) return;
+      const executionOptimistic = false;
+      this.#api.tell({
+        topic: "finalized_checkpoint",
+        block: rootBytes(root),
+        state: state.hashTreeRoot(),
+        epoch,
+        executionOptimistic,
+      });
+    });
+  }
+
+  #onHead(event: HeadEvent): void {
+    const { onEvent } = this.#deps;
+    if (event.reorg !== null) {
+      onEvent({ event: "reorg", slot: event.slot, depth: event.reorg.depth });
+      this.#pool.onReorg(new Set(event.removed.map(({ root }) => root)));
+    }
+    for (const { root, slot, triggeredExits } of event.added) {
+      if (triggeredExits.length === 0) continue;
+      this.#pool.onBlockIncluded(
+        { blockRoot: root, slot },
+        triggeredExits.map(({ validatorIndex }) => validatorIndex),
+      );
+      onEvent({ event: "included", slot, blockRoot: root, pubkeys: triggeredExits.map(({ pubkey }) => toHex(pubkey)) });
+    }
+    this.#validator.onHead(this.#chain.views().head);
+    this.#follow(event);
+    this.#exits.onHead();
+    this.#tellApiOfHead(event);
+  }
+
+  /** Hands the follower the execution blocks from the last head, or from where the branches part, to this one. */
+  #follow({ added, reorg, payload }: HeadEvent): void {
+    let parentHash = reorg === null ? this.#followedHeadHash : reorg.commonAncestor.payload.blockHash;
+    this.#followedHeadHash = payload.blockHash;
+    const path: FollowedBlock[] = [];
+    for (const { payload: block } of added) {
+      const { blockHash: hash, blockNumber: number, messageBusRoot } = block;
+      path.push({ hash, parentHash, number, messageBusRoot });
+      parentHash = hash;
+    }
+    this.#follower?.setHead(path);
+  }
+
+  #tellApiOfHead({ root, slot, optimistic, added }: HeadEvent): void {
+    const state = this.#chain.getState(root);
+    if (state === null) return;
+    const { epochCtx } = state;
+    const firstSlotOfEpoch = epochCtx.epoch * SLOTS_PER_EPOCH;
+    this.#api.tell({
+      topic: "head",
+      slot,
+      block: rootBytes(root),
+      state: state.hashTreeRoot(),
+      epochTransition: added.length > 0 && (added[0]?.slot ?? slot) <= slot && slot === firstSlotOfEpoch,
+      previousDutyDependentRoot: rootBytes(epochCtx.currentDecisionRoot),
+      currentDutyDependentRoot: rootBytes(epochCtx.nextDecisionRoot),
+      executionOptimistic: optimistic,
+    });
+  }
+
+  async #publishExit(ssz: Uint8Array): Promise<number> {
+    return (await this.#network.publish("triggered_exit", this.#forkDigest(), ssz)).recipients;
+  }
+
+  #forkDigest(): string {
+    return computeForkDigestHex(this.#config, this.#chain.slots.currentEpoch);
+  }
+
+  #tellMesh(): void {
+    const peers = this.#network.meshPeerCount("triggered_exit", this.#forkDigest());
+    if (peers === this.#toldMesh) return;
+    this.#toldMesh = peers;
+    this.#deps.onEvent({ event: "mesh", topic: "triggered_exit", peers });
+  }
+
+  /** Sets the gauges that nobody pushes. */
+  #measure(): void {
+    const metrics = this.#metrics;
+    metrics.setPoolSize(this.#pool.size);
+    metrics.setPeers(this.#network.peers().length);
+    metrics.setMeshPeers("triggered_exit", this.#network.meshPeerCount("triggered_exit", this.#forkDigest()));
+    metrics.setMeshPeers("beacon_block", this.#network.meshPeerCount("beacon_block", this.#forkDigest()));
+    metrics.setHeadSlot(this.#chain.head.slot);
+    metrics.setExecutionAvailable(this.#engine?.isAvailable ?? false);
+  }
+}
+
+function validatorKeys(indices: readonly number[], validatorCount: number) {
+  const unknown = indices.find((index) => index >= validatorCount);
+  if (unknown !== undefined) {
+    throw new CodedError(
+      "UNKNOWN_VALIDATOR",
+      `--validators names validator ${unknown}, and the network has ${validatorCount}: give indices up to ${validatorCount - 1}`,
+      { index: unknown, validatorCount },
+    );
+  }
+  return new Map(indices.map((index) => [index, getInteropKey(index).secretKey]));
+}
+
+function rootBytes(root: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(root.replace(/^0x/, ""), "hex"));
+}

@@ -1,0 +1,153 @@
+/** The API's questions answered from the node's parts. */
+import { toHexString } from "@chainsafe/ssz";
+import { SLOTS_PER_EPOCH } from "@lodestar/params";
+import type {
+  ApiBackend,
+  ApiEvent,
+  ApiHeader,
+  ApiState,
+  ChainPointId,
+  SubmitOutcome,
+  SyncingStatus,
+} from "./api/backend.ts";
+import type { Chain, ChainId } from "./chain/chain.ts";
+import type { Network } from "./network/network.ts";
+import type { NodeExits } from "./node_exits.ts";
+import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
+import { TriggeredExit } from "./spec/types.ts";
+import type { CachedState } from "./state/beacon_state.ts";
+
+export interface NodeApiDeps {
+  readonly chain: Chain;
+  readonly network: Network;
+  readonly pool: TriggeredExitPool;
+  readonly exits: NodeExits;
+  isExecutionAvailable(): boolean;
+  readonly attestationSubnets: number;
+}
+
+/** Slots behind the clock at which a node still counts as following it: an honest proposer may miss one. */
+const SYNC_TOLERANCE_SLOTS = 1;
+
+/** Columns are no concern of this node; the least that identify lets a peer claim. */
+const CUSTODY_GROUP_COUNT = 4;
+
+export class NodeApi implements ApiBackend {
+  readonly #deps: NodeApiDeps;
+  readonly #listeners = new Set<(event: ApiEvent) => void>();
+
+  constructor(deps: NodeApiDeps) {
+    this.#deps = deps;
+  }
+
+  /** Tells the event streams. */
+  tell(event: ApiEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  subscribe(listener: (event: ApiEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  getIdentity() {
+    const { network, attestationSubnets } = this.#deps;
+    const attnets = new Uint8Array(8);
+    for (let subnet = 0; subnet < attestationSubnets; subnet++) {
+      attnets[subnet >> 3] = (attnets[subnet >> 3] ?? 0) | (1 << (subnet & 7));
+    }
+    return {
+      peerId: network.peerId,
+      p2pAddresses: network.multiaddrs(),
+      metadata: { seqNumber: 0n, attnets, syncnets: new Uint8Array(1), custodyGroupCount: CUSTODY_GROUP_COUNT },
+    };
+  }
+
+  getPeers() {
+    return this.#deps.network.peers();
+  }
+
+  getSyncing(): SyncingStatus {
+    const { chain } = this.#deps;
+    const { slot, optimistic } = chain.head;
+    const behind = Math.max(0, chain.slots.currentSlot - slot);
+    return {
+      headSlot: slot,
+      syncDistance: behind <= SYNC_TOLERANCE_SLOTS ? 0 : behind,
+      isSyncing: !chain.isSynced(),
+      isOptimistic: optimistic,
+      elOffline: !this.#deps.isExecutionAvailable(),
+    };
+  }
+
+  getGenesis() {
+    const { config } = this.#deps.chain;
+    const genesisTime = this.#deps.chain.getState("head")?.genesisTime;
+    if (genesisTime === undefined) return null;
+    return {
+      genesisTime,
+      genesisValidatorsRoot: config.genesisValidatorsRoot,
+      genesisForkVersion: config.GENESIS_FORK_VERSION,
+    };
+  }
+
+  async getHeader(id: ChainPointId): Promise<ApiHeader | null> {
+    const found = await this.#deps.chain.getBlock(toChainId(id));
+    if (found === null) return null;
+    return {
+      root: fromHex(found.block.root),
+      canonical: found.canonical,
+      header: found.block.header,
+      executionOptimistic: found.optimistic,
+      finalized: found.finalized,
+    };
+  }
+
+  async getState(id: ChainPointId): Promise<ApiState | null> {
+    const { chain } = this.#deps;
+    const chainId = toChainId(id);
+    const state = chain.getState(chainId);
+    if (state === null) return null;
+    const found = await chain.getBlock(chainId);
+    return {
+      epoch: Math.floor(state.slot / SLOTS_PER_EPOCH),
+      previousJustified: state.previousJustifiedCheckpoint,
+      currentJustified: state.currentJustifiedCheckpoint,
+      finalizedCheckpoint: state.finalizedCheckpoint,
+      executionOptimistic: found?.optimistic ?? false,
+      finalized: found?.finalized ?? false,
+      getValidator: (validatorId) => validatorOf(state, validatorId),
+    };
+  }
+
+  listTriggeredExits(): TriggeredExit[] {
+    return Array.from(this.#deps.pool.pending(), ({ ssz }) => TriggeredExit.deserialize(ssz));
+  }
+
+  async submitTriggeredExits(exits: readonly TriggeredExit[]): Promise<SubmitOutcome[]> {
+    const outcomes: SubmitOutcome[] = [];
+    for (const exit of exits) outcomes.push(await this.#deps.exits.submit(exit));
+    return outcomes;
+  }
+}
+
+function validatorOf(state: CachedState, id: Parameters<ApiState["getValidator"]>[0]) {
+  const index = id.kind === "index" ? id.index : state.epochCtx.pubkeyCache.getIndex(id.pubkey);
+  if (index === null || index >= state.validators.length) return null;
+  return { index, balance: state.balances.get(index), validator: state.validators.getReadonly(index) };
+}
+
+function toChainId(id: ChainPointId): ChainId {
+  switch (id.kind) {
+    case "name":
+      return id.name;
+    case "slot":
+      return id.slot;
+    case "root":
+      return toHexString(id.root);
+  }
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex.slice(2), "hex"));
+}
