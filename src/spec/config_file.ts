@@ -34,9 +34,10 @@ export function parseNetworkConfig(text: string): NetworkConfig {
       found: String(preset),
     });
   }
-  const defaults = createChainConfig({});
+  const chain = readKeys<Partial<ChainConfig>>(entries, chainConfigTypes, createChainConfig({}));
+  assertOneSlotDuration(chain);
   return {
-    chain: readKeys<Partial<ChainConfig>>(entries, chainConfigTypes, defaults),
+    chain,
     messageBus: {
       ...DEFAULT_MESSAGE_BUS_PARAMETERS,
       ...readKeys<Partial<MessageBusParameters>>(entries, messageBusTypes, DEFAULT_MESSAGE_BUS_PARAMETERS),
@@ -53,6 +54,17 @@ export function formatNetworkConfig({ chain, messageBus }: NetworkConfig): strin
     lines.push(formatEntry(key, messageBus[key]));
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** The second supersedes the first, so an edit of the first alone would be lost in silence. */
+function assertOneSlotDuration({ SECONDS_PER_SLOT, SLOT_DURATION_MS }: Partial<ChainConfig>): void {
+  if (SECONDS_PER_SLOT === undefined || SLOT_DURATION_MS === undefined) return;
+  if (SECONDS_PER_SLOT * 1000 === SLOT_DURATION_MS) return;
+  throw new CodedError(
+    "BAD_CONFIG",
+    `SLOT_DURATION_MS is ${SLOT_DURATION_MS} and SECONDS_PER_SLOT is ${SECONDS_PER_SLOT}: they must agree, or drop one`,
+    { key: "SLOT_DURATION_MS" },
+  );
 }
 
 function parseEntries(text: string): Record<string, unknown> {

@@ -32,6 +32,7 @@ export type ProcessBlockOptions = {
 /**
  * Applies a block to a state of its slot, in place. Throws on an invalid block; the state is then spoiled.
  * @spec specs/message-bus/beacon-chain.md#block-processing
+ * @spec specs/message-bus/beacon-chain.md#modified-process_operations
  */
 export function processBlock(state: CachedState, block: AnyBeaconBlock, options: ProcessBlockOptions): void {
   if (!isMessageBusState(state)) {

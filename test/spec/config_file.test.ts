@@ -56,6 +56,7 @@ describe("config.yaml", () => {
     ["MESSAGE_BUS_FORK_VERSION: 0xb0", "MESSAGE_BUS_FORK_VERSION must be 0x and 8 hex digits, not 0xb0"],
     ["MESSAGE_BUS_CONTRACT_ADDRESS: bus.eth", "MESSAGE_BUS_CONTRACT_ADDRESS must be 0x and 40 hex digits"],
     ["TERMINAL_TOTAL_DIFFICULTY: 1e9", "TERMINAL_TOTAL_DIFFICULTY must be an unsigned integer"],
+    ["SECONDS_PER_SLOT: 2\nSLOT_DURATION_MS: 6000", "SLOT_DURATION_MS is 6000 and SECONDS_PER_SLOT is 2"],
     ["BLOB_SCHEDULE: 3", "BLOB_SCHEDULE must be a list"],
     ["BLOB_SCHEDULE: [{EPOCH: 1}]", "BLOB_SCHEDULE[0].MAX_BLOBS_PER_BLOCK must be an unsigned integer"],
     ["BLOB_SCHEDULE: [~, 4]", "BLOB_SCHEDULE[0].EPOCH must be an unsigned integer"],
