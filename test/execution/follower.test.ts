@@ -165,6 +165,7 @@ describe("follower on anvil", () => {
     expect(recorder.follower.treeCount).toBe(before + 2);
     expect(recorder.follower.rootAt(BigInt(before + 2))).toEqual(replacement.messageBusRoot);
     expect(recorder.follower.messagesInBlock(orphan.blockHash)).toBeNull();
+    expect(recorder.warnings).toEqual([]);
     expect(recorder.formed).toHaveLength(2);
     for (const { operation, origin } of recorder.formed) {
       const leaf = leafOf({ messageType: 1n, sender: origin.sender, payload: operation.data.pubkey });
