@@ -23,6 +23,7 @@ const PACKING_ATTEMPTS_LIMIT = 1024;
  *
  * @param state the proposal's, after its payload and before its operations: the payload has overwritten a root.
  * @param unverifiedBlockNumbers payloads on the state's branch whose roots must not be used (see `createStateView`).
+ * @spec specs/message-bus/validator.md#get_triggered_exits
  */
 export function packTriggeredExits(
   candidates: Iterable<PackingCandidate>,

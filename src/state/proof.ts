@@ -95,6 +95,7 @@ export function isValidMessageBusProof(
  * The message count in a proof's last sibling: uint64 little-endian, 24 zero bytes. Null where it is no count of this
  * contract's tree. Zero is returned as it is: no index is below it.
  * @spec specs/message-bus/beacon-chain.md#get_claimed_message_count
+ * @spec specs/message-bus/beacon-chain.md#is_valid_message_count
  */
 export function readClaimedCount(lastSibling: Uint8Array): bigint | null {
   for (let i = 8; i < HASH_SIZE_BYTES; i++) if (lastSibling[i] !== 0) return null;

@@ -24,6 +24,7 @@ function keyOf(root: Uint8Array): string {
 }
 
 const ZERO_KEY = "\0".repeat(32);
+const NO_SLOTS: ReadonlySet<number> = new Set();
 
 /** An immutable value: `withPayload` makes the next block's, and this one stays good for forks and reorgs. */
 export class RootsIndex implements RootsView {
@@ -42,18 +43,19 @@ export class RootsIndex implements RootsView {
   /**
    * @param roots the vector, 32 bytes a slot; all zero is no root.
    * @param latestBlockNumber of the last payload that was stored in it.
-   * @param skips whether to leave out the root that a payload brought, by its block number.
+   * @param skippedSlots of the vector, whose roots are left out.
    */
   static fromVector(
     roots: readonly Uint8Array[],
     latestBlockNumber: number,
-    skips: (blockNumber: number) => boolean = () => false,
+    skippedSlots: ReadonlySet<number> = NO_SLOTS,
   ): RootsIndex {
     const newest = new Map<string, number>();
     for (let age = WINDOW - 1; age >= 0; age--) {
       const blockNumber = latestBlockNumber - age;
-      const key = keyOf(roots[mod(blockNumber, WINDOW)] as Uint8Array);
-      if (key !== ZERO_KEY && !skips(blockNumber)) newest.set(key, blockNumber);
+      const slot = mod(blockNumber, WINDOW);
+      const key = keyOf(roots[slot] as Uint8Array);
+      if (key !== ZERO_KEY && !skippedSlots.has(slot)) newest.set(key, blockNumber);
     }
     return new RootsIndex(latestBlockNumber, newest, new Map());
   }
@@ -108,24 +110,24 @@ export function getStoredRoots(state: CachedBeaconStateMessageBus): RootsIndex {
 }
 
 /**
- * The same without what the given blocks brought, by their block numbers on this state's branch: those that were
- * imported optimistically, and have not been verified since nor passed by finality.
+ * The same without the slots that the given blocks wrote, by their block numbers on this state's branch: those that were
+ * imported optimistically, and have not been verified since nor passed by finality. By slot, and not by who wrote it last:
+ * an unverified payload may claim any number.
+ * @spec specs/message-bus/p2p-interface.md#clear_unverified_message_bus_roots
  */
 export function getVerifiedRoots(
   state: CachedBeaconStateMessageBus,
   unverifiedBlockNumbers: ReadonlySet<number>,
 ): RootsIndex {
   if (unverifiedBlockNumbers.size === 0) return getStoredRoots(state);
-  const vector = state.messageBusRoots;
-  vector.commit();
-  return RootsIndex.fromVector(vector.getAllReadonly(), state.latestExecutionPayloadHeader.blockNumber, (blockNumber) =>
-    unverifiedBlockNumbers.has(blockNumber),
-  );
+  const skippedSlots = new Set(Array.from(unverifiedBlockNumbers, (blockNumber) => mod(blockNumber, WINDOW)));
+  const { blockNumber } = state.latestExecutionPayloadHeader;
+  return RootsIndex.fromVector(state.messageBusRoots.getAllReadonly(), blockNumber, skippedSlots);
 }
 
 /**
  * Stores a payload's root in the slot of its block number, and the index of the result beside it.
- * @spec specs/message-bus/beacon-chain.md#modified-process_execution_payload
+ * @spec specs/message-bus/beacon-chain.md#process_message_bus_root
  */
 export function storeMessageBusRoot(
   state: Pick<CachedBeaconStateMessageBus, "messageBusRoots">,

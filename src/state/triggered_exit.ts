@@ -23,7 +23,10 @@ export function hasExecutionWithdrawalCredential({ withdrawalCredentials }: Vali
   return prefix === ETH1_ADDRESS_WITHDRAWAL_PREFIX || prefix === COMPOUNDING_WITHDRAWAL_PREFIX;
 }
 
-/** Whether the 20-byte sender is the credentials' last 20 bytes. The sender is no credential and is not sliced. */
+/**
+ * Whether the 20-byte sender is the credentials' last 20 bytes. The sender is no credential and is not sliced.
+ * @spec specs/message-bus/beacon-chain.md#is_withdrawal_address
+ */
 export function isWithdrawalAddress({ withdrawalCredentials }: ValidatorRecord, sender: Uint8Array): boolean {
   for (let i = 0; i < ADDRESS_SIZE_BYTES; i++) {
     if (withdrawalCredentials[ADDRESS_OFFSET + i] !== sender[i]) return false;
@@ -35,8 +38,11 @@ export function isExitInitiated({ exitEpoch }: ValidatorRecord): boolean {
   return exitEpoch !== FAR_FUTURE_EPOCH;
 }
 
-/** The first epoch in which the validator may exit; `Infinity` while its activation is not set. */
-export function earliestExitEpoch({ activationEpoch }: ValidatorRecord, shardCommitteePeriodEpochs: number): number {
+/**
+ * The first epoch in which the validator has been active long enough to exit; `Infinity` while it has no activation epoch.
+ * @spec specs/message-bus/p2p-interface.md#get_seasoned_epoch
+ */
+export function getSeasonedEpoch({ activationEpoch }: ValidatorRecord, shardCommitteePeriodEpochs: number): number {
   return activationEpoch + shardCommitteePeriodEpochs;
 }
 
@@ -96,7 +102,7 @@ export function getTriggeredExitValidity(
   const { epoch } = state.epochCtx;
   if (!isActiveValidator(validator, epoch)) return { code: "NOT_ACTIVE" };
   if (isExitInitiated(validator)) return { code: "EXIT_INITIATED" };
-  if (epoch < earliestExitEpoch(validator, state.config.SHARD_COMMITTEE_PERIOD)) return { code: "TOO_YOUNG" };
+  if (epoch < getSeasonedEpoch(validator, state.config.SHARD_COMMITTEE_PERIOD)) return { code: "TOO_YOUNG" };
   if (getPendingBalanceToWithdraw(asFulu(state), validatorIndex) !== 0) return { code: "PENDING_WITHDRAWAL" };
 
   return { code: "VALID", validatorIndex };

@@ -21,6 +21,7 @@ export interface RootsView {
   /**
    * How many further payloads leave the root standing in at least one slot: 0 means that the very next payload
    * evicts it, and a root that is not stored has -1. A root is lasting while this is ≥ GOSSIP_ROOT_MARGIN.
+   * @spec specs/message-bus/validator.md#get_message_bus_root_expiry
    */
   payloadsUntilEvicted(root: Uint8Array): number;
 }

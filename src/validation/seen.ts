@@ -2,23 +2,28 @@ import { GOSSIP_ROOT_MARGIN } from "../spec/preset.ts";
 import type { RootsView } from "../state/view.ts";
 
 /**
- * Validators whose valid exit is remembered. One costs about 200 bytes, so this is 13 MB; it holds what gossip brings in
+ * Validators whose valid exit is remembered. One costs about 250 bytes, so this is 16 MB; it holds what gossip brings in
  * an hour at MAX_TRIGGERED_EXITS a mainnet block and ten times more. Beyond it the longest remembered goes: its exit
  * would be forwarded once more.
  */
 export const SEEN_EXITS_LIMIT = 65_536;
 
-/** Whether at least GOSSIP_ROOT_MARGIN further payloads leave the root standing. */
+/**
+ * Whether at least GOSSIP_ROOT_MARGIN further payloads leave the root standing.
+ * @spec specs/message-bus/p2p-interface.md#is_lasting_message_bus_root
+ */
 export function isLasting(root: Uint8Array, headRoots: RootsView): boolean {
   return headRoots.payloadsUntilEvicted(root) >= GOSSIP_ROOT_MARGIN;
 }
 
 /**
- * The valid exits that gossip has brought, by validator, each with the root that it was proven against. By validator
- * and not by message: one message has a valid proof for each stored root, all with different gossip ids.
+ * The valid exits that gossip has brought, by pubkey, each with the root that it was proven against. By validator and
+ * not by message: one message has a valid proof for each stored root, all with different gossip ids.
+ * @spec specs/message-bus/p2p-interface.md#modified-seen
  */
 export class SeenExits {
-  readonly #roots = new Map<number, Uint8Array>();
+  /** Pubkeys as strings of 48 latin1 characters. */
+  readonly #roots = new Map<string, Uint8Array>();
   readonly #limit: number;
 
   constructor(limit = SEEN_EXITS_LIMIT) {
@@ -30,15 +35,16 @@ export class SeenExits {
   }
 
   /** Whether an exit of the validator was seen that still can be packed for long enough: a better one is let through. */
-  has(validatorIndex: number, headRoots: RootsView): boolean {
-    const root = this.#roots.get(validatorIndex);
+  has(pubkey: Uint8Array, headRoots: RootsView): boolean {
+    const root = this.#roots.get(keyOf(pubkey));
     return root !== undefined && isLasting(root, headRoots);
   }
 
   /** @param root 32 bytes that nobody writes to any more. */
-  add(validatorIndex: number, root: Uint8Array): void {
-    this.#roots.delete(validatorIndex);
-    this.#roots.set(validatorIndex, root);
+  add(pubkey: Uint8Array, root: Uint8Array): void {
+    const key = keyOf(pubkey);
+    this.#roots.delete(key);
+    this.#roots.set(key, root);
     if (this.#roots.size <= this.#limit) return;
     const oldest = this.#roots.keys().next();
     if (!oldest.done) this.#roots.delete(oldest.value);
@@ -46,8 +52,12 @@ export class SeenExits {
 
   /** Forgets the exits whose roots no longer last. */
   prune(headRoots: RootsView): void {
-    for (const [validatorIndex, root] of this.#roots) {
-      if (!isLasting(root, headRoots)) this.#roots.delete(validatorIndex);
+    for (const [key, root] of this.#roots) {
+      if (!isLasting(root, headRoots)) this.#roots.delete(key);
     }
   }
+}
+
+function keyOf(pubkey: Uint8Array): string {
+  return Buffer.from(pubkey.buffer, pubkey.byteOffset, pubkey.byteLength).toString("latin1");
 }

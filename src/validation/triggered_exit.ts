@@ -10,7 +10,7 @@ import { MESSAGE_BUS_CAPACITY, TRIGGERED_EXIT_MESSAGE_TYPE, TRIGGERED_EXIT_SIZE_
 import { getMessageLeaf } from "../spec/message_leaf.ts";
 import { computeMessageBusRoot, PROOF_SIZE_BYTES, readClaimedCount } from "../state/proof.ts";
 import {
-  earliestExitEpoch,
+  getSeasonedEpoch,
   hasExecutionWithdrawalCredential,
   isExitInitiated,
   isWithdrawalAddress,
@@ -48,6 +48,8 @@ declare const verified: unique symbol;
 export interface VerifiedTriggeredExit {
   readonly [verified]: true;
   readonly validatorIndex: number;
+  /** 48 bytes. */
+  readonly pubkey: Uint8Array;
   /** The message root that it is proven against, 32 bytes. */
   readonly root: Uint8Array;
   /** The serialized `TriggeredExit`, 1132 bytes. */
@@ -72,18 +74,21 @@ const SENDER_OFFSET = PROOF_SIZE_BYTES;
 const INDEX_OFFSET = SENDER_OFFSET + 20;
 const PUBKEY_OFFSET = INDEX_OFFSET + 8;
 
-/** Judges an operation as it came off the wire: a snappy block. Never throws, whatever the bytes. */
+/**
+ * Judges an operation as it came off the wire: a snappy block. Never throws, whatever the bytes.
+ * @spec specs/message-bus/p2p-interface.md#decode_triggered_exit
+ */
 export function judgeTriggeredExit(wireData: Uint8Array, context: TriggeredExitContext): TriggeredExitOutcome {
   // [REJECT] The data declares a length that is a uint32.
   const declaredSize = readDeclaredSize(wireData);
-  if (declaredSize === null) return { ...fail("reject", "BAD_SNAPPY"), ssz: null };
+  if (declaredSize === null) return malformed("BAD_SNAPPY");
 
   // [REJECT] The declared length is that of a `TriggeredExit`.
-  if (declaredSize !== TRIGGERED_EXIT_SIZE_BYTES) return { ...fail("reject", "WRONG_LENGTH"), ssz: null };
+  if (declaredSize !== TRIGGERED_EXIT_SIZE_BYTES) return malformed("WRONG_LENGTH");
 
   // [REJECT] The data is a snappy block of that length.
   const ssz = decompressSnappyBlock(wireData);
-  if (ssz === null) return { ...fail("reject", "BAD_SNAPPY"), ssz: null };
+  if (ssz === null) return malformed("BAD_SNAPPY");
 
   return judgeSerializedTriggeredExit(ssz, context);
 }
@@ -91,13 +96,14 @@ export function judgeTriggeredExit(wireData: Uint8Array, context: TriggeredExitC
 /** Judges an operation's SSZ, which the outcome keeps. Never throws, whatever the bytes. */
 export function judgeSerializedTriggeredExit(ssz: Uint8Array, context: TriggeredExitContext): TriggeredExitOutcome {
   // [REJECT] The data is a `TriggeredExit`: any bytes of its length are.
-  if (ssz.length !== TRIGGERED_EXIT_SIZE_BYTES) return { ...fail("reject", "WRONG_LENGTH"), ssz: null };
+  if (ssz.length !== TRIGGERED_EXIT_SIZE_BYTES) return malformed("WRONG_LENGTH");
 
   return { ...applyRules(ssz, context), ssz };
 }
 
 type RulesOutcome = Omit<TriggeredExitOutcome, "ssz">;
 
+/** @spec specs/message-bus/p2p-interface.md#validate_triggered_exit_gossip */
 function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcome {
   const { head, finalized, clockEpoch, shardCommitteePeriodEpochs } = context;
 
@@ -107,9 +113,7 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
   // [IGNORE] No valid exit of the validator was seen, or the root that it was proven against no longer lasts.
   const pubkey = ssz.subarray(PUBKEY_OFFSET);
   const validatorIndex = head.getValidatorIndex(pubkey);
-  if (validatorIndex !== null && context.seen.has(validatorIndex, head.roots)) {
-    return fail("ignore", "ALREADY_SEEN", validatorIndex);
-  }
+  if (context.seen.has(pubkey, head.roots)) return fail("ignore", "ALREADY_SEEN", validatorIndex);
 
   // [REJECT] The last sibling is a message count that the contract can reach.
   const count = readClaimedCount(ssz.subarray(COUNT_OFFSET, PROOF_SIZE_BYTES));
@@ -151,9 +155,9 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
   }
 
   // [REJECT] The validator has been active for SHARD_COMMITTEE_PERIOD by the epoch after the clock's; [IGNORE] by the head's.
-  const earliestEpoch = earliestExitEpoch(validator, shardCommitteePeriodEpochs);
-  if (head.epoch < earliestEpoch) {
-    return fail(earliestEpoch - clockEpoch > 1 ? "reject" : "ignore", "TOO_YOUNG", validatorIndex);
+  const seasonedEpoch = getSeasonedEpoch(validator, shardCommitteePeriodEpochs);
+  if (head.epoch < seasonedEpoch) {
+    return fail(seasonedEpoch > clockEpoch + 1 ? "reject" : "ignore", "TOO_YOUNG", validatorIndex);
   }
 
   // [IGNORE] The validator has no pending partial withdrawal.
@@ -180,8 +184,12 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
   // [IGNORE] The root outlasts the next GOSSIP_ROOT_MARGIN payloads: no proposer may be left that could include the exit.
   if (!isLasting(root, head.roots)) return fail("ignore", "ROOT_EXPIRING", validatorIndex, root);
 
-  const operation = { validatorIndex, root, ssz } as unknown as VerifiedTriggeredExit;
+  const operation = { validatorIndex, pubkey, root, ssz } as unknown as VerifiedTriggeredExit;
   return { verdict: { result: "accept", code: "VALID" }, operation, validatorIndex, root };
+}
+
+function malformed(code: "BAD_SNAPPY" | "WRONG_LENGTH"): TriggeredExitOutcome {
+  return { ...fail("reject", code), ssz: null };
 }
 
 function fail(
@@ -199,8 +207,8 @@ function getFinalizedValidator(finalized: StateView, pubkey: Uint8Array): Valida
   return index === null ? null : finalized.getValidator(index);
 }
 
-function isEqual(a: Uint8Array, b: Uint8Array | null): boolean {
-  return b !== null && a.length === b.length && a.every((byte, i) => byte === b[i]);
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** What the node knows at this moment. */
@@ -251,7 +259,7 @@ export class TriggeredExitValidator {
 
   #remember(outcome: TriggeredExitOutcome): TriggeredExitOutcome {
     const { operation } = outcome;
-    if (operation !== null) this.#seen.add(operation.validatorIndex, operation.root);
+    if (operation !== null) this.#seen.add(operation.pubkey, operation.root);
     return outcome;
   }
 

@@ -149,4 +149,16 @@ describe("stored roots", () => {
     expect(getStoredRoots(head).payloadsUntilEvicted(rootOf(1))).toBe(WINDOW - 1 - 1);
     expect(getVerifiedRoots(head, new Set()).has(rootOf(2))).toBe(true);
   });
+
+  test("stored roots: an unverified root does not count either where a later unverified payload skips numbers", () => {
+    const { head } = new ExitScenario();
+    const latest = head.latestExecutionPayloadHeader.blockNumber;
+    const jumped = latest + 1 + WINDOW + 5;
+    storeMessageBusRoot(head, BigInt(latest + 1), rootOf(1));
+    storeMessageBusRoot(head, BigInt(jumped), rootOf(2));
+    head.latestExecutionPayloadHeader.blockNumber = jumped;
+    head.commit();
+    expect(getStoredRoots(head).has(rootOf(1))).toBe(true);
+    expect(getVerifiedRoots(head, new Set([latest + 1, jumped])).has(rootOf(1))).toBe(false);
+  });
 });

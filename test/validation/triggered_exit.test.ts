@@ -101,7 +101,7 @@ const cases: Case[] = [
     verdict: ["ignore", "ALREADY_SEEN"],
     context({ scenario }) {
       const seen = new SeenExits();
-      seen.add(EXITING_VALIDATOR, scenario.tree.rootAt(scenario.tree.count));
+      seen.add(scenario.pubkey(EXITING_VALIDATOR), scenario.tree.rootAt(scenario.tree.count));
       return { seen };
     },
   },
@@ -110,7 +110,7 @@ const cases: Case[] = [
     verdict: ["accept", "VALID"],
     context({ scenario }) {
       const seen = new SeenExits();
-      seen.add(EXITING_VALIDATOR, scenario.tree.rootAt(1));
+      seen.add(scenario.pubkey(EXITING_VALIDATOR), scenario.tree.rootAt(1));
       return { seen };
     },
   },

@@ -32,15 +32,10 @@ function runGossipCase(dir: CaseDir, contract: FollowedContract | null): CaseOut
   const topic = asText(meta.topic, "topic in meta.yaml");
   if (topic !== "triggered_exit") throw badVector("topic in meta.yaml", `is ${topic}, not triggered_exit`);
   const state = readState(dir, "state.ssz_snappy");
-  const head = createStateView(state);
   const seen = new SeenExits();
-  for (const [pubkey, root] of readSeen(meta.seen_triggered_exits)) {
-    const validatorIndex = head.getValidatorIndex(pubkey);
-    if (validatorIndex === null) throw badVector("seen_triggered_exits in meta.yaml", "names an unknown pubkey");
-    seen.add(validatorIndex, root);
-  }
+  for (const [pubkey, root] of readSeen(meta.seen_triggered_exits)) seen.add(pubkey, root);
   const context: Omit<TriggeredExitContext, "clockEpoch"> = {
-    head,
+    head: createStateView(state),
     finalized: createStateView(readState(dir, "finalized_state.ssz_snappy")),
     shardCommitteePeriodEpochs: state.config.SHARD_COMMITTEE_PERIOD,
     synced: meta.synced === undefined || asBoolean(meta.synced, "synced in meta.yaml"),
@@ -56,7 +51,7 @@ function runGossipCase(dir: CaseDir, contract: FollowedContract | null): CaseOut
     const wireData = dir.readRaw(`${asText(message.message, `${what}.message`)}.ssz_snappy`);
     const nowMs = currentTimeMs + Number(asUint(message.offset_ms, `${what}.offset_ms`));
     const { verdict, operation } = judgeTriggeredExit(wireData, { ...context, clockEpoch: epochAt(state, nowMs) });
-    if (operation !== null) seen.add(operation.validatorIndex, operation.root);
+    if (operation !== null) seen.add(operation.pubkey, operation.root);
     const expected = `${asText(message.expected, `${what}.expected`)} ${asText(message.code, `${what}.code`)}`;
     const actual = `${EXPECTED_WORDS[verdict.result]} ${verdict.code}`;
     if (actual !== expected) differences.push({ path: what, expected, actual });
