@@ -33,7 +33,8 @@ function passedByGroup(results: CaseResult[]): Record<string, number> {
 describe("the shared vectors", () => {
   test("all pass, of every runner and both presets", { timeout: 120_000 }, async () => {
     const results = await runVectors({ root: TREE }, systemClock);
-    expect(results.filter(({ status }) => status !== "passed")).toEqual([]);
+    const notPassed = results.filter(({ status }) => status !== "passed");
+    expect(notPassed.map(({ path, status, reason }) => `${path} ${status}: ${reason}`)).toEqual([]);
     expect(passedByGroup(results)).toMatchObject({
       "fork/fork": 4,
       "networking/gossip_triggered_exit": 114,
