@@ -21,7 +21,8 @@ const DEFAULT_TARGET_PEERS = 25;
 const DEFAULT_MAX_PEERS = 60;
 const GOODBYE_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 3_000;
-const HANG_UP_TIMEOUT_MS = 1_000;
+/** Of what a peer calls itself, kept for people to read. */
+const MAX_AGENT_LENGTH = 128;
 
 export interface NetworkOptions {
   /** libp2p's protobuf form, from `loadIdentity`. */
@@ -79,6 +80,7 @@ export function createNetwork(
   };
   /** Subscriptions asked for before the start. */
   const early = new Map<string, GossipTopic>();
+  /** Of connected peers, by peer id. */
   const agents = new Map<string, string>();
   let running: Running | null = null;
   let starting: Promise<void> | null = null;
@@ -87,9 +89,7 @@ export function createNetwork(
   function hangUp(libp2p: Libp2p, peerId: PeerId, reason: string): void {
     log.debug({ peerId: peerId.toString(), reason }, "Hanging up a peer");
     for (const connection of libp2p.getConnections(peerId)) {
-      connection
-        .close({ signal: AbortSignal.timeout(HANG_UP_TIMEOUT_MS) })
-        .catch((error) => connection.abort(error instanceof Error ? error : new Error(reason)));
+      connection.close().catch(() => connection.abort(new Error(reason)));
     }
   }
 
@@ -110,10 +110,10 @@ export function createNetwork(
     early.clear();
 
     libp2p.addEventListener("peer:identify", ({ detail }: CustomEvent<IdentifyResult>) => {
-      const { peerId, agentVersion, protocols } = detail;
-      if (libp2p.getConnections(peerId).length === 0) return;
-      if (agentVersion !== undefined) agents.set(peerId.toString(), agentVersion);
-      void reqresp.greet(peerId, protocols);
+      const { peerId, agentVersion, protocols, connection } = detail;
+      if (connection.status !== "open") return;
+      if (agentVersion !== undefined) agents.set(peerId.toString(), printable(agentVersion));
+      void reqresp.greet(connection, protocols);
     });
     libp2p.addEventListener("peer:disconnect", ({ detail }: CustomEvent<PeerId>) => {
       agents.delete(detail.toString());
@@ -202,4 +202,8 @@ export function createNetwork(
     },
     counters: () => ({ ...counters }),
   };
+}
+
+function printable(agent: string): string {
+  return agent.slice(0, MAX_AGENT_LENGTH).replace(/[^ -~]/g, "?");
 }

@@ -13,6 +13,7 @@ import {
 } from "@chainsafe/libp2p-gossipsub";
 import type { Libp2p, PeerId } from "@libp2p/interface";
 import type { Clock } from "../base/clock.ts";
+import { CodedError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type Boundary, type BoundaryTopic, createBoundary } from "./boundary.ts";
 import type { Counters } from "./counters.ts";
@@ -36,6 +37,8 @@ export const VERDICT_DEADLINE_MS = (MCACHE_LENGTH - 1) * HEARTBEAT_INTERVAL_MS;
 const MAX_RPC_SIZE_BYTES = 32 + MAX_PAYLOAD_SIZE_BYTES + Math.floor(MAX_PAYLOAD_SIZE_BYTES / 6) + 1024;
 /** Bytes that may wait for a slow peer; beyond it the stream is reset, and the peer hung up (`cures/outbound_watchdog.ts`). */
 const MAX_OUTBOUND_BUFFER_BYTES = 16 * 1024 * 1024;
+/** What the library can send: its frames end at 4 MiB, below the 10 MiB that a payload may have and that we take in. */
+const MAX_PUBLISH_BYTES = 4 * 1024 * 1024 - 1024;
 /** Below it, telling the mesh "do not send me this" costs more than the copies that it saves. */
 const IDONTWANT_MIN_SIZE_BYTES = 16 * 1024;
 /** A peer that was asked for a message and does not answer within it has broken a promise (P7). */
@@ -170,8 +173,13 @@ export function createGossip(
     async publish(name, forkDigest, ssz) {
       const topic = formatTopic(name, forkDigest);
       const { floodPublish } = topicProfile(name);
+      const wireData = compressBlock(ssz);
+      if (wireData.length > MAX_PUBLISH_BYTES) {
+        const fields = { topic, sizeBytes: wireData.length };
+        throw new CodedError("MESSAGE_TOO_LARGE", `A message of ${wireData.length} bytes cannot be gossiped`, fields);
+      }
       try {
-        const { recipients } = await pubsub.publish(topic, compressBlock(ssz), { floodPublish });
+        const { recipients } = await pubsub.publish(topic, wireData, { floodPublish });
         return { topic, recipients: recipients.length, duplicate: false };
       } catch (error) {
         const reason = error instanceof Error ? error.message : "";

@@ -14,7 +14,11 @@ export interface GossipContext {
   readonly receivedMs: number;
 }
 
-/** Judges one message, as it came off the wire (snappy block). A throw counts as IGNORE and as a bug of ours. */
+/**
+ * Judges one message, as it came off the wire (snappy block). A throw counts as IGNORE and as a bug of ours, and so does
+ * an answer that takes longer than gossipsub remembers the message (3.5 s). The data is a view into a frame that
+ * may be much larger: copy what is to be kept.
+ */
 export type GossipHandler = (wireData: Uint8Array, context: GossipContext) => Verdict | Promise<Verdict>;
 
 export interface GossipTopic {
@@ -92,7 +96,10 @@ export interface Network {
   unsubscribe(name: TopicName, forkDigest: string): void;
   /** Full topic strings that this node subscribes to. */
   topics(): string[];
-  /** Compresses and publishes. The caller has judged the message by the same handler before. */
+  /**
+   * Compresses and publishes. The caller has judged the message by the same handler before.
+   * Throws a `CodedError`: `MESSAGE_TOO_LARGE` (about 4 MiB), `NETWORK_NOT_RUNNING`.
+   */
   publish(name: TopicName, forkDigest: string, ssz: Uint8Array): Promise<PublishOutcome>;
   peers(): PeerInfo[];
   meshPeerCount(name: TopicName, forkDigest: string): number;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/base/random.ts";
 import type { Cure } from "../../src/network/cures/cure.ts";
 import { ALL_CURES } from "../../src/network/cures/index.ts";
 import { compressBlock } from "../../src/network/encoding.ts";
@@ -186,6 +187,26 @@ describe("outbound_watchdog", () => {
 
   it("hangs up a peer that no longer takes our stream", async () => {
     const { node, peer } = await resetStream(ALL_CURES);
+    await until("it is hung up", () => infoOf(node, peer) === undefined);
+    expect(node.network.counters().deafPeers).toBe(1);
+  });
+  it("hangs up a peer that sends a frame larger than any message, on which the library keeps the connection", async () => {
+    const node = await startNode({ handler: ACCEPT });
+    const peer = await connectedPeer(node, [EXIT_TOPIC]);
+    await untilHeartbeats(node, 2);
+    peer.sendBytes(Buffer.from("ffffff7f", "hex"));
+    await until("it is hung up", () => infoOf(node, peer) === undefined);
+  });
+  it("hangs up a peer that does not read, when 16 MiB wait for it", async () => {
+    const block = { name: "beacon_block", forkDigest: DIGEST, handler: ACCEPT } as const;
+    const node = await startNode();
+    node.network.subscribe(block);
+    const peer = await connectedPeer(node, [EXIT_TOPIC.replace(EXIT, block.name)]);
+    await until("it is in the mesh", () => infoOf(node, peer)?.meshTopics.length === 1);
+    await untilHeartbeats(node, 2);
+    peer.inbound[0]?.pause();
+    const random = seededRandom(5);
+    for (let i = 0; i < 7; i++) await node.network.publish(block.name, DIGEST, random.bytes(3 * 1024 * 1024));
     await until("it is hung up", () => infoOf(node, peer) === undefined);
     expect(node.network.counters().deafPeers).toBe(1);
   });

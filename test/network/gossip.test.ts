@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/base/random.ts";
 import { compressBlock } from "../../src/network/encoding.ts";
 import type { GossipHandler } from "../../src/network/network.ts";
 import {
@@ -16,6 +17,7 @@ import {
   untilHeartbeats,
   untilMeshed,
 } from "./nodes.ts";
+import { startRawPeer } from "./raw_peer.ts";
 
 describe("gossip", () => {
   it("reaches all of four nodes that list each other, once each", async () => {
@@ -73,6 +75,35 @@ describe("gossip", () => {
     expect(last.verdicts.length).toBe(1);
   });
 
+  it("leaves what is no exit to the handler: a bomb, no snappy, nothing", async () => {
+    const seen: number[] = [];
+    const judge: GossipHandler = (data) => {
+      seen.push(data.length);
+      return { result: "reject", code: "BAD_SNAPPY" };
+    };
+    const node = await startNode({ handler: judge });
+    const peer = await startRawPeer([]);
+    await peer.connect(node);
+    const messages = [compressBlock(new Uint8Array(32 * 1024 * 1024)), Buffer.from("ec08fcfaffffff", "hex")];
+    peer.send({ messages: messages.map((data) => ({ topic: EXIT_TOPIC, data })) });
+    peer.send({ messages: [{ topic: EXIT_TOPIC, data: new Uint8Array() }, { topic: EXIT_TOPIC }] });
+    await until("all are judged", () => node.verdicts.length === 3);
+    expect(seen).toEqual([...messages.map(({ length }) => length), 0]);
+  });
+
+  it("takes no message on a topic that is not its own, or not of the network", async () => {
+    const node = await startNode({ handler: ACCEPT });
+    const peer = await startRawPeer([]);
+    await peer.connect(node);
+    const data = compressBlock(exitBytes(7));
+    const topics = [`/eth2/${DIGEST}/beacon_block/ssz_snappy`, EXIT_TOPIC.replace("0a", "0b"), "", "x".repeat(1_000)];
+    peer.send({ messages: topics.map((topic) => ({ topic, data })) });
+    peer.send({ messages: [{ topic: EXIT_TOPIC, data }] });
+    await until("its own is judged", () => node.verdicts.length === 1);
+    expect(node.verdicts[0]?.topic).toBe(EXIT);
+    expect(node.network.counters().handlerErrors).toBe(0);
+  });
+
   it("tells a publisher whether anyone heard, and lets it try again", async () => {
     const alone = await startNode({ handler: ACCEPT });
     const exit = exitBytes(5);
@@ -82,6 +113,14 @@ describe("gossip", () => {
     expect(await alone.network.publish(EXIT, DIGEST, exit)).toMatchObject({ recipients: 1, duplicate: false });
     expect(await alone.network.publish(EXIT, DIGEST, exit)).toMatchObject({ recipients: 0, duplicate: true });
     await until("the late one has it", () => late.verdicts.length === 1);
+  });
+
+  it("refuses to publish what the library cannot send", async () => {
+    const node = await startNode();
+    const block = seededRandom(6).bytes(4 * 1024 * 1024);
+    await expect(node.network.publish("beacon_block", DIGEST, block)).rejects.toMatchObject({
+      code: "MESSAGE_TOO_LARGE",
+    });
   });
 
   it("hears of a peer's topic although it subscribes later than the peer", async () => {

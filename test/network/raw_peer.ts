@@ -28,7 +28,7 @@ export interface RawPeer {
   connect(node: TestNode): Promise<Connection>;
 }
 
-/** Not in the mesh of anyone: it announces `topics`, but refuses to be grafted by never answering. */
+/** Announces `topics`, so that nodes graft it on them; sends nothing else by itself. */
 export async function startRawPeer(topics: readonly string[] = [EXIT_TOPIC]): Promise<RawPeer> {
   const libp2p = await createLibp2p({
     addresses: { listen: [] },

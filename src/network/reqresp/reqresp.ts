@@ -1,5 +1,5 @@
 /** Req/resp as one part of the network: what we serve from the backend, what we ask, and the Status handshake. */
-import type { Libp2p, PeerId } from "@libp2p/interface";
+import type { Connection, Libp2p, PeerId } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import type { Clock } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
@@ -49,8 +49,11 @@ export interface ReqRespDependencies {
 
 export interface ReqResp {
   start(): Promise<void>;
-  /** Exchanges Status with a peer that has told us its protocols; one that speaks none stays, unused for sync. */
-  greet(peerId: PeerId, protocols: readonly string[]): Promise<void>;
+  /**
+   * Exchanges Status, once a connection, with a peer that has told us its protocols, as it may do any number of times.
+   * One that does not speak Status stays, unused for sync.
+   */
+  greet(connection: Connection, protocols: readonly string[]): Promise<void>;
   /** Tells every peer that we leave; resolves when they have heard, or do not listen. */
   sayGoodbye(): Promise<void>;
   requestStatus(peerId: string): Promise<StatusMessage>;
@@ -62,6 +65,7 @@ const NO_CONTEXT = new Uint8Array();
 
 export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
   const { libp2p, backend, relevantDigests, hangUp, log, counters } = dependencies;
+  const greeted = new WeakSet<Connection>();
 
   function receiveStatus(peerId: PeerId, status: StatusMessage): void {
     const digest = Buffer.from(status.forkDigest).toString("hex");
@@ -154,9 +158,11 @@ export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
 
   return {
     start: () => serveRequests(handlers, dependencies),
-    async greet(peerId, protocols) {
+    async greet(connection, protocols) {
       const protocol = [STATUS_V2, STATUS_V1].find(({ id }) => protocols.includes(id));
-      if (protocol === undefined) return;
+      if (protocol === undefined || greeted.has(connection)) return;
+      greeted.add(connection);
+      const peerId = connection.remotePeer;
       try {
         const size = protocol === STATUS_V2 ? STATUS_V2_SIZE : STATUS_V1_SIZE;
         receiveStatus(peerId, await exchangeStatus(peerId, protocol, size));
