@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { createNetwork } from "../../src/network/create_network.ts";
+import { createNetwork, type NetworkDependencies, type NetworkOptions } from "../../src/network/create_network.ts";
 import { createIdentity } from "../../src/network/identity.ts";
 import {
   ACCEPT,
@@ -19,6 +19,23 @@ import {
 import { startRawPeer } from "./raw_peer.ts";
 
 const portOf = (address: string | undefined) => Number(address?.split("/")[4]);
+
+const optionsOf = (privateKey: Uint8Array): NetworkOptions => ({
+  privateKey,
+  listen: ["/ip4/127.0.0.1/tcp/0"],
+  bootnodes: [],
+  version: "0.0.0",
+  slotMs: 2000,
+  slotsPerEpoch: 8,
+  forkDigests: [DIGEST],
+});
+const dependencies = (): NetworkDependencies => ({
+  backend: fixedBackend(DIGEST),
+  onVerdict: () => {},
+  clock: systemClock,
+  random: systemRandom,
+  log: silentLogger,
+});
 
 async function listen(port: number): Promise<Server> {
   const server = createServer();
@@ -99,26 +116,20 @@ describe("network", () => {
     await expect(startNode({ options })).rejects.toMatchObject({ code });
   });
 
+  it("closes what it opened when it is told to leave while it starts", async () => {
+    const { privateKey } = await createIdentity();
+    const network = createNetwork(optionsOf(privateKey), dependencies());
+    const starting = network.start();
+    await network.stop();
+    await starting;
+    expect(network.multiaddrs()).toEqual([]);
+    await expect(network.publish(EXIT, DIGEST, exitBytes(2))).rejects.toMatchObject({ code: "NETWORK_NOT_RUNNING" });
+  });
+
   it("passes over itself in the list of bootnodes", async () => {
     const { privateKey, peerId } = await createIdentity();
-    const network = createNetwork(
-      {
-        privateKey,
-        listen: ["/ip4/127.0.0.1/tcp/0"],
-        bootnodes: [`/ip4/127.0.0.1/tcp/1/p2p/${peerId}`],
-        version: "0.0.0",
-        slotMs: 2000,
-        slotsPerEpoch: 8,
-        forkDigests: [DIGEST],
-      },
-      {
-        backend: fixedBackend(DIGEST),
-        onVerdict: () => {},
-        clock: systemClock,
-        random: systemRandom,
-        log: silentLogger,
-      },
-    );
+    const bootnodes = [`/ip4/127.0.0.1/tcp/1/p2p/${peerId}`];
+    const network = createNetwork({ ...optionsOf(privateKey), bootnodes }, dependencies());
     await network.start();
     stopAfterTest(network);
     expect(network.peerId).toBe(peerId);
