@@ -8,7 +8,7 @@ import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
 import { packTriggeredExits } from "./packing.ts";
 
 /**
- * Exits held at once, 1.5 kB each: 25 MB, or an hour and more of full mainnet blocks. A full pool refuses what comes by
+ * Exits held at once, 1.6 kB each: 26 MB, or 1,024 full blocks, 3 hours of mainnet. A full pool refuses what comes by
  * gossip, which other nodes hold too; an own submission takes the place of the gossiped exit that would be packed last.
  */
 export const POOL_LIMIT = 16_384;

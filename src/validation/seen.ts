@@ -2,9 +2,8 @@ import { GOSSIP_ROOT_MARGIN } from "../spec/preset.ts";
 import type { RootsView } from "../state/view.ts";
 
 /**
- * Validators whose valid exit is remembered. One costs about 250 bytes, so this is 16 MB; it holds what gossip brings in
- * an hour at MAX_TRIGGERED_EXITS a mainnet block and ten times more. Beyond it the longest remembered goes: its exit
- * would be forwarded once more.
+ * Validators whose valid exit is remembered, 250 bytes each: 16 MB, or the exits of 4,096 full blocks, 13 hours of
+ * mainnet. Beyond it the longest remembered goes: its exit would be forwarded once more.
  */
 export const SEEN_EXITS_LIMIT = 65_536;
 
