@@ -17,7 +17,7 @@ import { noExecution } from "./execution/no_execution.ts";
 import { createNetwork as createLibp2pNetwork } from "./network/create_network.ts";
 import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
-import type { Network } from "./network/network.ts";
+import type { Network, PublishOutcome } from "./network/network.ts";
 import { NodeApi } from "./node_api.ts";
 import type { NodeEventSink } from "./node_events.ts";
 import { NodeExits } from "./node_exits.ts";
@@ -60,6 +60,8 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+const ZERO_HASH = new Uint8Array(32);
+
 const PROTECTION_FILE = "slashing_protection.json";
 
 /** @throws CodedError: what of the options cannot be used, and what to do. */
@@ -92,7 +94,8 @@ class Node implements RunningNode {
   #server: ApiServer | null = null;
   #cancelTimer: CancelTimer = () => {};
   #toldMesh = 0;
-  #followedHeadHash: Uint8Array;
+  /** Null after a gap: the follower is behind by more than the next head event tells. */
+  #followedHeadHash: Uint8Array | null;
 
   static async create(options: NodeOptions, deps: NodeDeps): Promise<Node> {
     const networkDir = await readNetworkDir(options.networkDir);
@@ -338,17 +341,26 @@ class Node implements RunningNode {
     this.#tellApiOfHead(event);
   }
 
-  /** Hands the follower the execution blocks from the last head, or from where the branches part, to this one. */
+  /**
+   * Hands the follower the execution blocks from the last head, or from where the branches part, to this one. What is
+   * formed while the node is not synced would be judged in vain: the follower catches up afterwards.
+   */
   #follow({ added, reorg, payload }: HeadEvent): void {
+    if (this.#follower === null) return;
+    if (!this.#chain.isSynced()) {
+      this.#followedHeadHash = null;
+      return;
+    }
     let parentHash = reorg === null ? this.#followedHeadHash : reorg.commonAncestor.payload.blockHash;
+    const blocks = parentHash === null ? [payload] : added.map((block) => block.payload);
     this.#followedHeadHash = payload.blockHash;
     const path: FollowedBlock[] = [];
-    for (const { payload: block } of added) {
-      const { blockHash: hash, blockNumber: number, messageBusRoot } = block;
-      path.push({ hash, parentHash, number, messageBusRoot });
+    for (const { blockHash: hash, blockNumber: number, messageBusRoot } of blocks) {
+      // Payloads before the fork name no root, and nothing can be proven against them.
+      if (!isZero(messageBusRoot)) path.push({ hash, parentHash: parentHash ?? ZERO_HASH, number, messageBusRoot });
       parentHash = hash;
     }
-    this.#follower?.setHead(path);
+    this.#follower.setHead(path);
   }
 
   #tellApiOfHead({ root, slot, optimistic, added }: HeadEvent): void {
@@ -368,8 +380,8 @@ class Node implements RunningNode {
     });
   }
 
-  async #publishExit(ssz: Uint8Array): Promise<number> {
-    return (await this.#network.publish("triggered_exit", this.#forkDigest(), ssz)).recipients;
+  #publishExit(ssz: Uint8Array): Promise<PublishOutcome> {
+    return this.#network.publish("triggered_exit", this.#forkDigest(), ssz);
   }
 
   #forkDigest(): string {
@@ -405,6 +417,10 @@ function validatorKeys(indices: readonly number[], validatorCount: number) {
     );
   }
   return new Map(indices.map((index) => [index, getInteropKey(index).secretKey]));
+}
+
+function isZero(root: Uint8Array): boolean {
+  return root.every((byte) => byte === 0);
 }
 
 function rootBytes(root: string): Uint8Array {

@@ -4,6 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import { errorMessage } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import type { MessageOrigin } from "./execution/follower.ts";
+import type { PublishOutcome } from "./network/network.ts";
 import type { NodeEventSink, OperationSource } from "./node_events.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { TriggeredExit } from "./spec/types.ts";
@@ -26,8 +27,7 @@ export interface NodeExitsDeps {
   readonly validator: TriggeredExitValidator;
   readonly pool: TriggeredExitPool;
   headView(): StateView;
-  /** How many peers it was sent to. */
-  publish(ssz: Uint8Array): Promise<number>;
+  publish(ssz: Uint8Array): Promise<PublishOutcome>;
   /** The same operation against the newest root; null where the node follows no contract, or it is not the contract's. */
   proveAgain(exit: TriggeredExit): TriggeredExit | null;
   onAccepted(exit: TriggeredExit): void;
@@ -136,16 +136,18 @@ export class NodeExits {
 
   async #spread(exit: VerifiedTriggeredExit, pubkey: string): Promise<number> {
     const { pool, publish, onEvent, log } = this.#deps;
-    let recipients = 0;
+    // A duplicate has been on its way before: another node formed the same bytes.
+    let outcome = { recipients: 0, duplicate: false };
     try {
-      recipients = await publish(exit.ssz);
+      outcome = await publish(exit.ssz);
     } catch (error) {
       log.warn(
         { pubkey, error: errorMessage(error) },
         "an exit was not published; it is tried again with the next head",
       );
     }
-    if (recipients === 0) this.#keepUnsent(exit);
+    const { recipients, duplicate } = outcome;
+    if (recipients === 0 && !duplicate) this.#keepUnsent(exit);
     pool.onPublished(exit.validatorIndex, recipients);
     onEvent({ event: "published", pubkey, recipients });
     return recipients;

@@ -1,4 +1,5 @@
 /** How a long-running command is asked to leave. */
+import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 
 /**
@@ -26,6 +27,8 @@ export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSi
   if (process.env[LEASH_VARIABLE] === "stdin") {
     process.stdin.on("close", () => ask("SIGTERM"));
     process.stdin.resume();
+    // Watching must not keep a process alive that has nothing else to do.
+    (process.stdin as Socket).unref();
   }
   return controller.signal;
 }
