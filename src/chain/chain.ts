@@ -170,6 +170,8 @@ class ComposedChain implements Chain {
   private readonly sync: Sync;
   private readonly duties: ValidatorDuties;
   private cachedViews: ChainViews | null = null;
+  /** Finalized blocks on their way into the archive. */
+  private archiving: Promise<void> = Promise.resolve();
 
   constructor(deps: ChainDeps) {
     const { config, anchorState, clock, engine, logger, network } = deps;
@@ -238,6 +240,7 @@ class ComposedChain implements Chain {
     this.slots.stop();
     this.attestations.stop();
     await Promise.all([this.importer.stop(), this.sync.stop()]);
+    await this.archiving;
   }
 
   onGossipBlock(wireData: Uint8Array, context: { forkDigest: string; peerId: string }): BlockVerdict {
@@ -313,8 +316,11 @@ class ComposedChain implements Chain {
   async *blocksByRange(startSlot: number, count: number): AsyncGenerator<WireBlock> {
     const endSlot = startSlot + count;
     const finalizedSlot = this.canonical.finalized.slot;
+    // Taken now: while the archive is read, finality may move on.
+    const recent = this.canonical.range(Math.max(startSlot, finalizedSlot + 1), endSlot);
+    await this.archiving;
     yield* this.archive.range(startSlot, Math.min(endSlot, finalizedSlot + 1));
-    for (const { signedBlock } of this.canonical.range(Math.max(startSlot, finalizedSlot + 1), endSlot)) {
+    for (const { signedBlock } of recent) {
       if (signedBlock !== null) yield serializeBlock(this.config, signedBlock);
     }
   }
@@ -394,9 +400,12 @@ class ComposedChain implements Chain {
     this.cachedViews = null;
     const { slot } = this.canonical.finalized;
     this.importer.onFinalized(slot);
-    this.archive.put(final.flatMap((block) => this.toArchived(block))).catch((error: unknown) => {
-      this.logger.error({ slot, error: errorMessage(error) }, "Finalized blocks were not archived");
-    });
+    const archived = final.flatMap((block) => this.toArchived(block));
+    this.archiving = this.archiving
+      .then(() => this.archive.put(archived))
+      .catch((error: unknown) => {
+        this.logger.error({ slot, error: errorMessage(error) }, "Finalized blocks were not archived");
+      });
     this.tell("finalized", { epoch, root, slot, blocks: final.map((block) => this.summarize(block)) });
   }
 
@@ -452,7 +461,7 @@ const FINAL = { canonical: true, finalized: true, optimistic: false } as const;
 
 /** The anchor is trusted, so its own checkpoints count as itself at its epoch. */
 function createForkChoice(anchor: ChainBlock, state: CachedState, currentSlot: number, store: BlockStore): ForkChoice {
-  const anchorEpoch = Math.ceil(anchor.slot / SLOTS_PER_EPOCH);
+  const anchorEpoch = Math.ceil(state.slot / SLOTS_PER_EPOCH);
   const justifiedBalances = ({ epoch, root }: Checkpoint) => {
     const blockState = store.getState(root);
     const startSlot = epoch * SLOTS_PER_EPOCH;

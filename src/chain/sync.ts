@@ -157,50 +157,64 @@ export class Sync {
   }
 
   /**
-   * From our head forward, or from the finalized block when the peers' chain does not stand on our head. Each round
-   * either brings blocks or costs a peer its credit, so the loop ends.
+   * Batches from our head forward, of all peers that are ahead. Where they do not fit together, one peer is asked alone,
+   * from the finalized block on: either that brings the head that it claims, or it loses its credit. So the loop ends.
    */
   private async run(): Promise<void> {
-    const { forkChoice, logger } = this.deps;
+    let alone: string | null = null;
     let fromSlot = this.headSlot() + 1;
     for (let peers = this.peersAhead(); peers.length > 0 && !this.stopped; peers = this.peersAhead()) {
-      logger.debug({ fromSlot, targetSlot: this.targetSlot(), peers: peers.length }, "Syncing");
-      const batches = this.nextBatches(peers, fromSlot);
-      if (batches.length === 0) {
-        // The end of what they claim is reached without the head that they claim.
-        for (const peerId of peers) this.fault(peerId, "UNLINKED_BLOCKS");
-        continue;
+      if (alone !== null && !peers.includes(alone)) {
+        alone = null;
+        fromSlot = this.headSlot() + 1;
       }
-      const responses = await Promise.all(batches.map((batch) => this.requestRange(batch)));
-      let nextSlot = fromSlot;
-      for (const [i, blocks] of responses.entries()) {
-        const batch = batches[i] as Batch;
-        if (blocks === null) break;
-        const first = blocks[0];
-        if (first !== undefined && !forkChoice.has(toRootHex(first.message.parentRoot))) {
-          const finalizedSlot = forkChoice.finalized.epoch * SLOTS_PER_EPOCH;
-          if (batch.startSlot > finalizedSlot + 1) nextSlot = finalizedSlot + 1;
-          else this.fault(batch.peerId, "UNLINKED_BLOCKS");
-          break;
-        }
-        if (!(await this.importAll(blocks, batch.peerId))) break;
-        nextSlot = batch.startSlot + batch.count;
+      const round = await this.fetchAndImport(alone === null ? peers : [alone], fromSlot);
+      fromSlot = round.nextSlot;
+      if (round.fits) continue;
+      if (alone !== null) this.fault(alone, "UNLINKED_BLOCKS");
+      else {
+        alone = round.peerId ?? (peers[0] as string);
+        fromSlot = this.deps.forkChoice.finalized.epoch * SLOTS_PER_EPOCH + 1;
       }
-      fromSlot = nextSlot;
     }
+  }
+
+  /**
+   * One round of batches from `fromSlot` on. They do not fit where one does not stand on blocks that we know (`peerId`
+   * brought it), or where all are in and the heads that their peers claim are not.
+   */
+  private async fetchAndImport(
+    peers: string[],
+    fromSlot: number,
+  ): Promise<{ nextSlot: number; fits: boolean; peerId?: string }> {
+    const batches = this.nextBatches(peers, fromSlot);
+    this.deps.logger.debug({ fromSlot, targetSlot: this.targetSlot(), peers: peers.length }, "Syncing");
+    const responses = await Promise.all(batches.map((batch) => this.requestRange(batch)));
+    let nextSlot = fromSlot;
+    for (const [i, blocks] of responses.entries()) {
+      const { count, peerId, startSlot } = batches[i] as Batch;
+      if (blocks === null) return { nextSlot, fits: true };
+      const first = blocks[0];
+      if (first !== undefined && !this.deps.forkChoice.has(toRootHex(first.message.parentRoot))) {
+        return { nextSlot, fits: false, peerId };
+      }
+      if (!(await this.importAll(blocks, peerId))) return { nextSlot, fits: true };
+      nextSlot = startSlot + count;
+    }
+    return { nextSlot, fits: batches.length > 0 };
   }
 
   private nextBatches(peers: string[], fromSlot: number): Batch[] {
     const batches: Batch[] = [];
-    const endSlot = this.targetSlot() + 1;
+    const claimedSlot = (peerId: string) => this.statuses.get(peerId)?.headSlot ?? 0;
+    const endSlot = Math.max(...peers.map(claimedSlot)) + 1;
     for (
       let startSlot = fromSlot;
       startSlot < endSlot && batches.length < BATCHES_IN_FLIGHT;
       startSlot += BATCH_SLOTS
     ) {
-      const able = peers.filter((peerId) => (this.statuses.get(peerId)?.headSlot ?? 0) >= startSlot);
-      const peerId = able[this.nextPeer++ % Math.max(able.length, 1)];
-      if (peerId === undefined) break;
+      const able = peers.filter((peerId) => claimedSlot(peerId) >= startSlot);
+      const peerId = able[this.nextPeer++ % able.length] as string;
       batches.push({ peerId, startSlot, count: Math.min(BATCH_SLOTS, endSlot - startSlot) });
     }
     return batches;

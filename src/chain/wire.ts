@@ -24,7 +24,8 @@ export function uncompress(
 
 export function deserialize<T>(type: Type<T>, ssz: Uint8Array): T | WireFault {
   try {
-    return deserializeExact(type, ssz);
+    // Never a Buffer: what the library slices off one would share its memory, and be a Buffer again.
+    return deserializeExact(type, new Uint8Array(ssz.buffer, ssz.byteOffset, ssz.byteLength));
   } catch (error) {
     if (error instanceof CodedError && error.code === "UINT64_TOO_LARGE") return "UINT64_TOO_LARGE";
     return "BAD_SSZ";

@@ -2,6 +2,7 @@
 import { compressSync } from "snappy";
 import { CodedError } from "../../src/base/errors.ts";
 import { type Logger, silentLogger } from "../../src/base/log.ts";
+import type { BlockArchive } from "../../src/chain/archive.ts";
 import { type Chain, createChain } from "../../src/chain/chain.ts";
 import type { ChainNetwork, PeerStatus, SyncFault, WireBlock } from "../../src/chain/ports.ts";
 import { SlashingProtection } from "../../src/chain/slashing_protection.ts";
@@ -78,7 +79,7 @@ export class TestNode {
     network: TestNetwork,
     id: string,
     validatorIndices: number[],
-    options: { protectionPath?: string | null; logger?: Logger; anchorState?: CachedState },
+    options: { protectionPath?: string | null; logger?: Logger; anchorState?: CachedState; archive?: BlockArchive },
   ) {
     this.id = id;
     this.engine = new MemoryEngine(network.world);
@@ -93,6 +94,7 @@ export class TestNode {
       validators: new Map(validatorIndices.map((i) => [i, (KEYS[i] as (typeof KEYS)[0]).secretKey])),
       clock: network.clock,
       logger: options.logger ?? silentLogger,
+      ...(options.archive === undefined ? {} : { archive: options.archive }),
     });
   }
 
