@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
-import { compressBlock, declaredSize, decompressBlock } from "../../src/network/encoding.ts";
+import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
 
 const MAX = 1132;
 
@@ -10,24 +10,23 @@ describe("snappy blocks", () => {
     for (const size of [0, 1, 60, 61, 1132]) {
       const data = random.bytes(size);
       const wire = compressBlock(data);
-      expect(declaredSize(wire)).toBe(size);
       expect(Buffer.from(decompressBlock(wire, MAX) ?? [9]).equals(data)).toBe(true);
     }
   });
 
   it("are not decompressed when they claim more than the bound: a bomb costs nothing", () => {
     const bomb = compressBlock(new Uint8Array(64 * 1024 * 1024));
-    expect(declaredSize(bomb)).toBe(64 * 1024 * 1024);
     expect(decompressBlock(bomb, MAX)).toBeNull();
     const lie = Buffer.concat([Buffer.from("ffffffff0f", "hex"), bomb]);
-    expect(declaredSize(lie)).toBe(2 ** 32 - 1);
     expect(decompressBlock(lie, MAX)).toBeNull();
   });
 
-  it.each(["", "80", "8080808080", "ffffffff10", "ffffffffff00"])("have no size when they begin with %s", (hex) => {
-    expect(declaredSize(Buffer.from(hex, "hex"))).toBeNull();
-    expect(decompressBlock(Buffer.from(hex, "hex"), MAX)).toBeNull();
-  });
+  it.each(["", "80", "8080808080", "ffffffff10", "ffffffffff00"])(
+    "are refused when they begin with %s, which is no size",
+    (hex) => {
+      expect(decompressBlock(Buffer.from(hex, "hex"), MAX)).toBeNull();
+    },
+  );
 
   it("are refused at once on the seven bytes that hang snappyjs for good", () => {
     expect(decompressBlock(Buffer.from("ec08fcfaffffff", "hex"), MAX)).toBeNull();

@@ -2,9 +2,8 @@
  * Snappy's framing format, in which req/resp payloads travel.
  * @spec phase0/p2p-interface.md#ssz-snappy-encoding-strategy
  */
-import { compressSync } from "snappy";
 import { CodedError } from "../../base/errors.ts";
-import { decompressBlock } from "../encoding.ts";
+import { compressBlock, decompressBlock } from "../encoding.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import { crc32c } from "./crc32c.ts";
 
@@ -27,7 +26,7 @@ export function encodeFrames(payload: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [STREAM_IDENTIFIER];
   for (let offset = 0; offset < payload.length; offset += MAX_FRAME_PAYLOAD_BYTES) {
     const plain = payload.subarray(offset, offset + MAX_FRAME_PAYLOAD_BYTES);
-    const compressed = compressSync(plain);
+    const compressed = compressBlock(plain);
     const shorter = compressed.length < plain.length;
     const body = shorter ? compressed : plain;
     const header = Buffer.alloc(4 + CHECKSUM_BYTES);
