@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { CodedError, errorMessage } from "../../base/errors.ts";
-import { declaredSize, decompressBlock } from "../../network/encoding.ts";
+import { decompressSnappyBlock, readDeclaredSize } from "../../validation/snappy_block.ts";
 
 /** What a file may hold, compressed or not: above any mainnet state, below what would exhaust a worker. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
@@ -35,11 +35,11 @@ export class CaseDir {
   /** The bytes of a snappy block file, decompressed. */
   readSsz(file: string): Uint8Array {
     const compressed = this.readRaw(file);
-    const size = declaredSize(compressed);
+    const size = readDeclaredSize(compressed);
     if (size !== null && size > MAX_FILE_BYTES) {
       throw badVector(file, `declares ${size} bytes, more than ${MAX_FILE_BYTES}`);
     }
-    const bytes = decompressBlock(compressed, MAX_FILE_BYTES);
+    const bytes = decompressSnappyBlock(compressed);
     if (bytes === null) throw badVector(file, `is no snappy block (${compressed.length} bytes)`);
     return bytes;
   }
