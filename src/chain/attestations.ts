@@ -229,7 +229,8 @@ export class AttestationHandler {
     const key = `${blockRoot}:${epoch}`;
     const advanced = this.advanced.get(key);
     if (advanced !== undefined) return advanced;
-    const state = this.deps.store.getState(blockRoot);
+    const state = this.deps.store.findState(blockRoot);
+    if (state === null) return null;
     const known = committeesOf(state, epoch);
     if (known !== null) return known;
     const made = committeesOf(processSlots(state, epoch * SLOTS_PER_EPOCH), epoch);

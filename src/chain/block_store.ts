@@ -76,6 +76,16 @@ export class BlockStore {
     return state;
   }
 
+  /** The same, null instead of a throw: for what strangers make us ask. */
+  findState(root: RootHex): CachedState | null {
+    try {
+      return this.getState(root);
+    } catch (error) {
+      if (error instanceof CodedError) return null;
+      throw error;
+    }
+  }
+
   remove(roots: RootHex[]): void {
     for (const root of roots) {
       this.blocks.delete(root);

@@ -39,6 +39,7 @@ export const BLOCK_CODES = [
   "WRONG_PROPOSER",
   "WRONG_TIMESTAMP",
   "TOO_MANY_BLOBS",
+  "STATE_UNAVAILABLE",
   "QUEUE_FULL",
 ] as const;
 export type BlockCode = (typeof BLOCK_CODES)[number];
@@ -91,10 +92,12 @@ const MIN_BLOCK_BYTES = 400;
 /** Offset of the message in a SignedBeaconBlock: after its own offset and the signature. The slot is its first field. */
 const MESSAGE_OFFSET = 100;
 
-/** Payloads asked about again in one round, oldest first. */
-const MAX_REVERIFIED_PER_SLOT = 32;
-/** Slots between rounds double from 1 up to this while the answer stays SYNCING. */
-const MAX_REVERIFY_INTERVAL_SLOTS = 16;
+/** Payloads asked about again in one round. */
+const MAX_REVERIFIED_PER_ROUND = 32;
+/** A round ends after so many answers of SYNCING: the execution client is away, or far behind. */
+const MAX_UNANSWERED_PER_ROUND = 4;
+/** Slots between rounds double from 1 up to this while no answer comes. */
+const MAX_REVERIFY_INTERVAL_SLOTS = 4;
 
 export class BlockImporter {
   private readonly deps: ImportDeps;
@@ -184,7 +187,8 @@ export class BlockImporter {
     if (badParent?.code === "INVALID_PAYLOAD") return { result: "ignore", code: "INVALID_PARENT" };
     if (badParent !== undefined) return this.markBad(block.root, "reject", "INVALID_PARENT");
     if (parent === null) return this.judgeOrphan(signedBlock);
-    const parentState = store.getState(block.parentRoot);
+    const parentState = store.findState(block.parentRoot);
+    if (parentState === null) return { result: "ignore", code: "STATE_UNAVAILABLE" };
     // [REJECT] The proposer signature is valid with respect to the proposer's pubkey.
     if (!hasValidSignature(parentState, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
     // [REJECT] The block is from a higher slot than its parent.
@@ -287,7 +291,9 @@ export class BlockImporter {
     store.put(block, postState);
     this.countVotes(block, signedBlock, postState);
     this.events.onImported(block, postState);
-    if (status !== "VALID") void verdict.final.then((late) => this.takeLateStatus(block.root, late.status));
+    // The execution client answers: what waits for it need not wait longer.
+    if (status === "VALID") this.reverifyAtSlot = 0;
+    else void verdict.final.then((late) => this.takeLateStatus(block.root, late.status));
     return { code: "IMPORTED", optimistic: status !== "VALID" };
   }
 
@@ -323,24 +329,40 @@ export class BlockImporter {
     }
   }
 
-  /** Asks again about optimistic payloads, oldest first, until the execution client has none or cannot tell. */
+  /** Asks again about optimistic payloads, those that the head stands on first, oldest first. Never rejects. */
   async reverify(slot: number): Promise<void> {
-    const { forkChoice, payloads, store } = this.deps;
-    const roots = forkChoice.optimisticRoots().slice(0, MAX_REVERIFIED_PER_SLOT);
-    if (roots.length === 0 || slot < this.reverifyAtSlot || this.reverifying) return;
+    if (slot < this.reverifyAtSlot || this.reverifying) return;
+    const roots = this.rootsToReverify();
+    if (roots.length === 0) return;
     this.reverifying = true;
-    let progress = false;
+    let answered = 0;
+    let unanswered = 0;
     for (const root of roots) {
-      const signedBlock = store.getBlock(root)?.signedBlock;
+      const signedBlock = this.deps.store.getBlock(root)?.signedBlock;
       if (!signedBlock || this.stopped) continue;
-      const { status } = await payloads.verify(signedBlock).inTime;
-      if (status === "SYNCING") break;
-      progress = true;
+      const { status } = await this.deps.payloads.verify(signedBlock).inTime;
       this.takeLateStatus(root, status);
+      if (status !== "SYNCING") answered++;
+      else if (++unanswered >= MAX_UNANSWERED_PER_ROUND) break;
     }
     this.reverifying = false;
-    this.reverifyIntervalSlots = progress ? 1 : Math.min(this.reverifyIntervalSlots * 2, MAX_REVERIFY_INTERVAL_SLOTS);
+    const intervalSlots = Math.min(this.reverifyIntervalSlots * 2, MAX_REVERIFY_INTERVAL_SLOTS);
+    this.reverifyIntervalSlots = answered > 0 ? 1 : intervalSlots;
     this.reverifyAtSlot = slot + this.reverifyIntervalSlots;
+  }
+
+  /** A block whose payload nobody knows stays SYNCING for good: it must not hold up those that matter. */
+  private rootsToReverify(): RootHex[] {
+    const { forkChoice } = this.deps;
+    const optimistic = forkChoice.optimisticRoots();
+    if (optimistic.length === 0) return [];
+    const onHead = new Set<RootHex>();
+    for (const { root } of forkChoice.chain(forkChoice.getHead())) onHead.add(root);
+    const ordered = [
+      ...optimistic.filter((root) => onHead.has(root)),
+      ...optimistic.filter((root) => !onHead.has(root)),
+    ];
+    return ordered.slice(0, MAX_REVERIFIED_PER_ROUND);
   }
 
   private takeLateStatus(root: RootHex, status: "VALID" | "INVALID" | "SYNCING"): void {

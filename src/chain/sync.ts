@@ -27,6 +27,8 @@ const BATCH_SLOTS = 32;
 const BATCHES_IN_FLIGHT = 3;
 /** A head that far behind the clock is in sync whatever peers say; the chain may have empty slots. */
 const SYNCED_DISTANCE_SLOTS = SLOTS_PER_EPOCH;
+/** A node that starts with an old head gives its peers so long to tell theirs, before it holds itself for synced. */
+const STARTUP_GRACE_SLOTS = 4;
 /** Statuses and faults kept; the oldest is forgotten. */
 const MAX_PEERS = 256;
 /** Single blocks asked for at once; a request beyond is dropped, and made again at the next slot. */
@@ -54,6 +56,7 @@ export class Sync {
   private running: Promise<void> | null = null;
   private stopped = false;
   private nextPeer = 0;
+  private startSlot: number | null = null;
 
   constructor(deps: SyncDeps) {
     this.deps = deps;
@@ -80,8 +83,10 @@ export class Sync {
 
   /** Whether our head is recent, or no peer that we still believe is ahead of it: then the chain itself stands still. */
   isSynced(): boolean {
-    const { slots } = this.deps;
-    return slots.currentSlot - this.headSlot() <= SYNCED_DISTANCE_SLOTS || this.peersAhead().length === 0;
+    const { currentSlot } = this.deps.slots;
+    if (currentSlot - this.headSlot() <= SYNCED_DISTANCE_SLOTS) return true;
+    const isStarting = this.startSlot === null || currentSlot - this.startSlot < STARTUP_GRACE_SLOTS;
+    return !isStarting && this.peersAhead().length === 0;
   }
 
   /** The most advanced head that a peer claims credibly, our own where none is ahead. */
@@ -94,6 +99,7 @@ export class Sync {
   /** Asks again for what did not come, and for the statuses of some peers when our head is old. Never rejects. */
   async onSlot(slot: number): Promise<void> {
     const { importer, network } = this.deps;
+    this.startSlot ??= slot;
     for (const { parentRoot, peerId } of importer.pending.missingParents())
       void this.requestAncestors(parentRoot, peerId);
     if (slot - this.headSlot() >= STALE_HEAD_SLOTS) {

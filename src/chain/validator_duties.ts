@@ -30,8 +30,8 @@ export interface DutyDeps extends ProduceDeps {
   readonly logger: Logger;
 }
 
-/** A head with an unknown payload is left behind within a slot or two; more is an execution client that is away. */
-const MAX_VERIFIED_HEAD_LAG_SLOTS = 4;
+/** One head with an unknown payload gets no votes and no children; more in a row are an execution client that is away. */
+const MAX_UNVERIFIED_BLOCKS = 4;
 
 /** The burn address: no one's fees, on a network without users. */
 const FEE_RECIPIENT = new Uint8Array(20);
@@ -155,16 +155,18 @@ export class ValidatorDuties {
 
   /**
    * Where duties build: on a verified head as everyone. While the head waits for its verification, on the best verified
-   * block, or else one proposer with a payload that no one knows would silence the network. Far behind the head, it is
-   * our execution client that is away: a vote would be stale, and nothing is signed.
+   * block, or else one proposer with a payload that no one knows would silence the network. With many in a row it is our
+   * execution client that is away: a vote would be stale, and nothing is signed.
    * @spec sync/optimistic.md#validator-assignments
    */
   private dutyHead(): RootHex | null {
     const { forkChoice } = this.deps;
     const head = forkChoice.getHead();
     if (forkChoice.isVerified(head)) return head;
-    const verified = forkChoice.getVerifiedHead();
-    const behindSlots = (forkChoice.get(head)?.slot ?? 0) - (forkChoice.get(verified)?.slot ?? 0);
-    return behindSlots <= MAX_VERIFIED_HEAD_LAG_SLOTS ? verified : null;
+    let unverified = 0;
+    for (const { root, status } of forkChoice.chain(head)) {
+      if (root !== forkChoice.finalized.root && status !== "VALID") unverified++;
+    }
+    return unverified <= MAX_UNVERIFIED_BLOCKS ? forkChoice.getVerifiedHead() : null;
   }
 }

@@ -103,4 +103,20 @@ describe("optimistic import", () => {
     expect(node.chain.head.slot).toBe(before + 16);
     expect(node.chain.head.optimistic).toBe(false);
   });
+
+  it("verifies its head after an outage though a payload that no one knows came before", async () => {
+    const { signedBlock } = await createProposal(network, {
+      mutatePayload: (payload) => ({ ...payload, blockHash: new Uint8Array(32).fill(9) }),
+    });
+    const { forkDigest, ssz } = serializeBlock(network.config, signedBlock);
+    for (const to of nodes) await network.deliver("block", "stranger", to, forkDigest, compressSync(ssz));
+    await network.run(2);
+    for (const { engine } of nodes) engine.syncing = true;
+    await network.run(6);
+    expect(nodes[0]?.chain.head.optimistic).toBe(true);
+    for (const { engine } of nodes) engine.syncing = false;
+    await network.run(12);
+    expect(nodes.map(({ chain }) => chain.head.optimistic)).toEqual([false, false, false, false]);
+    expect(nodes[0]?.chain.head.slot).toBe(nodes[0]?.chain.slots.currentSlot);
+  });
 });

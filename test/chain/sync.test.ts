@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { WireBlock } from "../../src/chain/ports.ts";
 import { loadState } from "../../src/state/beacon_state.ts";
-import { TestNetwork, type TestNode } from "./network.ts";
+import { SLOT_MS, TestNetwork, type TestNode } from "./network.ts";
 
 let network: TestNetwork;
 
@@ -34,13 +34,25 @@ describe("sync", () => {
     await network.run(12);
     first.engine.declinesToBuild = true;
     const late = network.addNode([]);
-    expect(late.chain.isSynced()).toBe(true);
+    expect(late.chain.isSynced()).toBe(false);
     network.introduce(late, first);
     expect(late.chain.isSynced()).toBe(false);
     expect(late.chain.syncDistance()).toBe(11);
     await network.settle();
     expect(late.chain.isSynced()).toBe(true);
     expect(late.chain.head.root).toBe(first.chain.head.root);
+  });
+
+  it("holds a node that starts with an old head for synced only when no peer has told of a newer one for some slots", async () => {
+    network = TestNetwork.withNodes(1);
+    const [node] = network.nodes as [TestNode];
+    await network.run(4);
+    network.clock.advance(100 * SLOT_MS);
+    const late = network.addNode([]);
+    late.online = false;
+    expect([node.chain.isSynced(), late.chain.isSynced()]).toEqual([true, false]);
+    await network.run(4);
+    expect(late.chain.isSynced()).toBe(true);
   });
 
   it("brings a newcomer to the head over finalized and unfinalized blocks, with finality and validated views", async () => {
