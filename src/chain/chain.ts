@@ -357,7 +357,7 @@ class ComposedChain implements Chain {
     }
     this.updateHead();
     this.updateFinalized();
-    if (slot === this.slots.currentSlot) this.duties.attest(slot);
+    this.attestTo(block);
   }
 
   private onVerified(root: RootHex): void {
@@ -365,6 +365,12 @@ class ComposedChain implements Chain {
     const block = this.store.getBlock(root);
     if (block !== null) this.tell("verified", this.summarize(block));
     this.updateHead();
+    if (block !== null) this.attestTo(block);
+  }
+
+  /** Our validators need not wait for a third of the slot when its block is there and verified. */
+  private attestTo({ root, slot }: ChainBlock): void {
+    if (slot === this.slots.currentSlot && this.forkChoice.isVerified(root)) this.duties.attest(slot);
   }
 
   private onRemoved(roots: RootHex[]): void {

@@ -29,6 +29,7 @@ export const BLOCK_CODES = [
   "FINALIZED_SLOT",
   "ALREADY_KNOWN",
   "PROPOSER_REPEATED",
+  "UNKNOWN_PROPOSER",
   "BAD_SIGNATURE",
   "UNKNOWN_PARENT",
   "INVALID_PARENT",
@@ -205,12 +206,16 @@ export class BlockImporter {
     return { result: "accept", code: "VALID" };
   }
 
-  /** [IGNORE] The block's parent has been seen (a client MAY queue blocks once the parent is retrieved). */
+  /**
+   * [IGNORE] The block's parent has been seen (a client MAY queue blocks once the parent is retrieved). Only what a
+   * validator that finality knows has signed is kept, and has its parent asked for: no one else can make us work.
+   */
   private judgeOrphan(signedBlock: SignedBlock): BlockVerdict {
-    const state = this.deps.store.getState(this.deps.forkChoice.finalized.root);
-    // A proposer that finality does not know is as good as unknown: its block is kept until its parent tells.
-    const known = signedBlock.message.proposerIndex < state.validators.length;
-    if (known && !hasValidSignature(state, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
+    const { forkChoice, store } = this.deps;
+    const state = store.getState(forkChoice.finalized.root);
+    if (signedBlock.message.proposerIndex >= state.validators.length)
+      return { result: "ignore", code: "UNKNOWN_PROPOSER" };
+    if (!hasValidSignature(state, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
     return { result: "ignore", code: "UNKNOWN_PARENT" };
   }
 

@@ -35,7 +35,11 @@ export class PayloadVerifier {
     const { body, parentRoot } = signedBlock.message;
     const final = this.ask("notifyNewPayload", async () =>
       this.engine.notifyNewPayload(await this.withRoot(body.executionPayload), parentRoot),
-    ).then((verdict) => verdict ?? { status: "SYNCING" as const, reason: "the execution client cannot answer" });
+    ).then((verdict) => {
+      if (verdict === null) return { status: "SYNCING" as const, reason: "the execution client cannot answer" };
+      if (verdict.status !== "SYNCING") this.noteBack();
+      return verdict;
+    });
     const inTime = new Promise<PayloadVerdict>((resolve) => {
       const cancel = this.clock.after(ANSWER_TIMEOUT_MS, () =>
         resolve({ status: "SYNCING", reason: "the execution client is slow" }),
@@ -49,8 +53,10 @@ export class PayloadVerifier {
   }
 
   /** Null when the execution client cannot build now. */
-  build(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload | null> {
-    return this.ask("buildPayload", () => this.engine.buildPayload(parentHash, attributes));
+  async build(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload | null> {
+    const built = await this.ask("buildPayload", () => this.engine.buildPayload(parentHash, attributes));
+    if (built !== null) this.noteBack();
+    return built;
   }
 
   async setForkchoice(head: Uint8Array, safe: Uint8Array, finalized: Uint8Array): Promise<void> {
@@ -63,19 +69,25 @@ export class PayloadVerifier {
     return { ...payload, messageBusRoot: await this.engine.getMessageRoot(payload.blockHash) };
   }
 
-  /** Logs when the client goes away and when it is back, not each call between. */
+  /** Null on failure. Logs that the client went away once, not with each call. */
   private async ask<T>(call: string, run: () => Promise<T>): Promise<T | null> {
-    let answer: T | null = null;
-    let isAway = false;
     try {
-      answer = await run();
+      return await run();
     } catch (error) {
-      isAway = !(error instanceof CodedError) || error.code === "EL_UNAVAILABLE";
-      if (!isAway) this.logger.info({ call, error: errorMessage(error) }, "Execution client declined");
-      else if (!this.away) this.logger.warn({ call, error: errorMessage(error) }, "Execution client is away: retrying");
+      const reason = errorMessage(error);
+      if (error instanceof CodedError && error.code !== "EL_UNAVAILABLE") {
+        this.logger.info({ call, error: reason }, "Execution client declined");
+      } else if (!this.away) {
+        this.away = true;
+        this.logger.warn({ call, error: reason }, "Execution client is away: retrying");
+      }
+      return null;
     }
-    if (this.away && !isAway) this.logger.info({ call }, "Execution client is back");
-    this.away = isAway;
-    return answer;
+  }
+
+  /** Only a verdict or a payload proves that the client is there: SYNCING may stand for one that is not. */
+  private noteBack(): void {
+    if (this.away) this.logger.info("Execution client is back");
+    this.away = false;
   }
 }

@@ -85,7 +85,8 @@ export class ValidatorDuties {
     if (secretKey === undefined || !protection.mayPropose(proposer, slot)) return;
     const produced = await produceBlock(this.deps, head, preState, secretKey, FEE_RECIPIENT);
     if (produced === null) {
-      logger.warn({ slot, proposer }, "Slot missed: the execution client cannot build a payload");
+      // Why, the payload verifier has logged.
+      logger.debug({ slot, proposer }, "Slot missed: the execution client cannot build a payload");
       return;
     }
     const { forkDigest, ssz: bytes } = serializeBlock(config, produced.signedBlock);

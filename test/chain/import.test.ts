@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type SignedBlock, serializeBlock, toChainBlock } from "../../src/chain/block.ts";
 import type { BlockVerdict } from "../../src/chain/import.ts";
 import { PendingBlocks } from "../../src/chain/pending_blocks.ts";
-import { BeaconBlockBody, type SignedBeaconBlock } from "../../src/spec/types.ts";
+import { BeaconBlock, BeaconBlockBody, type SignedBeaconBlock } from "../../src/spec/types.ts";
 import { TestNetwork, type TestNode } from "./network.ts";
 import { createProposal, resign } from "./proposal.ts";
 
@@ -140,6 +140,17 @@ describe("gossiped block", () => {
     await network.run(40);
     expect(node.chain.finalized.epoch).toBeGreaterThan(2);
     expect(await judge(block)).toEqual({ result: "ignore", code: "FINALIZED_SLOT" });
+  });
+
+  it("does not keep an orphan of a proposer that finality does not know, nor one that is badly signed", async () => {
+    const parentRoot = new Uint8Array(32).fill(1);
+    const orphan = resign(network, block, { parentRoot });
+    expect(await judge(orphan)).toEqual({ result: "ignore", code: "UNKNOWN_PARENT" });
+    const { message, signature } = orphan;
+    const stranger = { message: { ...BeaconBlock.clone(message), proposerIndex: 64 }, signature };
+    expect(await judge(stranger)).toEqual({ result: "ignore", code: "UNKNOWN_PROPOSER" });
+    const unsigned = { message, signature: (block as SignedBeaconBlock).signature };
+    expect(await judge(unsigned)).toEqual({ result: "reject", code: "BAD_SIGNATURE" });
   });
 
   it("keeps a block whose parent is unknown, and imports it after its parent", async () => {
