@@ -192,7 +192,8 @@ class ComposedChain implements Chain {
         onImported: (block, postState) => this.onImported(block, postState),
         onVerified: (root) => this.onVerified(root),
         onRemoved: (roots) => this.onRemoved(roots),
-        onUnknownParent: (parentRoot, peerId) => void this.sync.requestAncestors(parentRoot, peerId),
+        onUnknownParent: (parentRoot, peerId) =>
+          this.guard("ancestors", () => this.sync.requestAncestors(parentRoot, peerId)),
       },
     );
     const { importer } = this;
@@ -211,7 +212,7 @@ class ComposedChain implements Chain {
       },
       deps.validators,
     );
-    slots.onSlot((slot) => this.onSlot(slot));
+    slots.onSlot((slot) => this.guard("slot", async () => this.onSlot(slot)));
     slots.onAttestationDue((slot) => this.duties.attest(slot));
   }
 
@@ -341,9 +342,14 @@ class ComposedChain implements Chain {
     this.updateHead();
     this.updateFinalized();
     this.attestations.prune(slot);
-    void this.duties.onSlot(slot);
-    void this.importer.reverify(slot);
-    void this.sync.onSlot(slot);
+    this.guard("duties", () => this.duties.onSlot(slot));
+    this.guard("reverify", () => this.importer.reverify(slot));
+    this.guard("sync", () => this.sync.onSlot(slot));
+  }
+
+  /** Work that nobody waits for: a bug in it is logged, and does not end the process. */
+  private guard(work: string, run: () => Promise<void>): void {
+    run().catch((error: unknown) => this.logger.error({ work, error: errorMessage(error) }, "Unexpected failure"));
   }
 
   private onImported(block: ChainBlock, postState: CachedState): void {

@@ -6,6 +6,7 @@ import { CodedError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { computeForkDigestHex, getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.ts";
 import { asFulu, type CachedState } from "../state/beacon_state.ts";
+import type { PayloadVerdict } from "../state/execution_engine.ts";
 import { getProposerSignatureSet, verifySignatureSets } from "../state/signatures.ts";
 import { processSlots, stateTransition } from "../state/transition.ts";
 import type { Verdict } from "../validation/verdict.ts";
@@ -14,6 +15,7 @@ import type { BlockStore } from "./block_store.ts";
 import type { Checkpoint, ForkChoice, RootHex } from "./fork_choice.ts";
 import type { PayloadVerifier } from "./payloads.ts";
 import { PendingBlocks } from "./pending_blocks.ts";
+import { proposerFromLookahead } from "./proposer.ts";
 import type { SlotClock } from "./slot_clock.ts";
 import { deserialize, uncompress } from "./wire.ts";
 
@@ -298,7 +300,7 @@ export class BlockImporter {
     this.events.onImported(block, postState);
     // The execution client answers: what waits for it need not wait longer.
     if (status === "VALID") this.reverifyAtSlot = 0;
-    else void verdict.final.then((late) => this.takeLateStatus(block.root, late.status));
+    else this.awaitLateStatus(block.root, verdict.final);
     return { code: "IMPORTED", optimistic: status !== "VALID" };
   }
 
@@ -334,7 +336,7 @@ export class BlockImporter {
     }
   }
 
-  /** Asks again about optimistic payloads, those that the head stands on first, oldest first. Never rejects. */
+  /** Asks again about optimistic payloads, those that the head stands on first, oldest first. */
   async reverify(slot: number): Promise<void> {
     if (slot < this.reverifyAtSlot || this.reverifying) return;
     const roots = this.rootsToReverify();
@@ -342,15 +344,18 @@ export class BlockImporter {
     this.reverifying = true;
     let answered = 0;
     let unanswered = 0;
-    for (const root of roots) {
-      const signedBlock = this.deps.store.getBlock(root)?.signedBlock;
-      if (!signedBlock || this.stopped) continue;
-      const { status } = await this.deps.payloads.verify(signedBlock).inTime;
-      this.takeLateStatus(root, status);
-      if (status !== "SYNCING") answered++;
-      else if (++unanswered >= MAX_UNANSWERED_PER_ROUND) break;
+    try {
+      for (const root of roots) {
+        const signedBlock = this.deps.store.getBlock(root)?.signedBlock;
+        if (!signedBlock || this.stopped) continue;
+        const { status } = await this.deps.payloads.verify(signedBlock).inTime;
+        this.takeLateStatus(root, status);
+        if (status !== "SYNCING") answered++;
+        else if (++unanswered >= MAX_UNANSWERED_PER_ROUND) break;
+      }
+    } finally {
+      this.reverifying = false;
     }
-    this.reverifying = false;
     const intervalSlots = Math.min(this.reverifyIntervalSlots * 2, MAX_REVERIFY_INTERVAL_SLOTS);
     this.reverifyIntervalSlots = answered > 0 ? 1 : intervalSlots;
     this.reverifyAtSlot = slot + this.reverifyIntervalSlots;
@@ -368,6 +373,14 @@ export class BlockImporter {
       ...optimistic.filter((root) => !onHead.has(root)),
     ];
     return ordered.slice(0, MAX_REVERIFIED_PER_ROUND);
+  }
+
+  private awaitLateStatus(root: RootHex, final: Promise<PayloadVerdict>): void {
+    final
+      .then(({ status }) => this.takeLateStatus(root, status))
+      .catch((error: unknown) =>
+        this.deps.logger.error({ root, error: errorMessage(error) }, "Late payload status failed"),
+      );
   }
 
   private takeLateStatus(root: RootHex, status: "VALID" | "INVALID" | "SYNCING"): void {
@@ -407,10 +420,9 @@ export class BlockImporter {
   }
 
   /** The lookahead reaches into the next epoch; beyond, the state is advanced, and kept for the import. */
-  private expectedProposer(parentRoot: RootHex, parentState: CachedState, slot: number): number | undefined {
-    const epochStart = parentState.slot - (parentState.slot % SLOTS_PER_EPOCH);
-    const ahead = slot - epochStart;
-    if (ahead < parentState.proposerLookahead.length) return parentState.proposerLookahead.get(ahead);
+  private expectedProposer(parentRoot: RootHex, parentState: CachedState, slot: number): number | null {
+    const known = proposerFromLookahead(parentState, slot);
+    if (known !== null) return known;
     const key = preStateKey(parentRoot, slot);
     const state = this.preStates.get(key) ?? processSlots(parentState, slot);
     this.preStates.set(key, state);
@@ -418,7 +430,7 @@ export class BlockImporter {
       if (this.preStates.size <= MAX_PRE_STATES) break;
       this.preStates.delete(oldest);
     }
-    return state.proposerLookahead.get(slot % SLOTS_PER_EPOCH);
+    return proposerFromLookahead(state, slot);
   }
 }
 

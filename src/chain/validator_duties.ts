@@ -15,6 +15,7 @@ import type { ForkChoice, RootHex } from "./fork_choice.ts";
 import type { BlockImporter } from "./import.ts";
 import type { ChainNetwork } from "./ports.ts";
 import { type ProduceDeps, produceBlock } from "./produce.ts";
+import { proposerFromLookahead } from "./proposer.ts";
 import type { SlashingProtection } from "./slashing_protection.ts";
 import type { SlotClock } from "./slot_clock.ts";
 
@@ -79,6 +80,9 @@ export class ValidatorDuties {
     }
     const parentState = this.deps.store.getState(head);
     if (parentState.latestBlockHeader.slot >= slot) return;
+    // Most slots are others': told without advancing the state, which at an epoch's start is the costliest step.
+    const due = proposerFromLookahead(parentState, slot);
+    if (due !== null && !this.keys.has(due)) return;
     const preState = processSlots(parentState, slot);
     const proposer = preState.epochCtx.getBeaconProposer(slot);
     const secretKey = this.keys.get(proposer);
@@ -91,9 +95,12 @@ export class ValidatorDuties {
     }
     const { forkDigest, ssz: bytes } = serializeBlock(config, produced.signedBlock);
     // Sent before the import, whose head event makes our validators attest: the block shall arrive before their votes.
-    const published = network.publishBlock(forkDigest, bytes);
+    const published = network.publishBlock(forkDigest, bytes).catch((error: unknown) => {
+      logger.warn({ slot, proposer, error: errorMessage(error) }, "Our block was not published");
+    });
     const outcome = await importer.importBlock(produced.signedBlock, { postState: produced.postState });
     await published;
+    if (outcome.code === "STOPPED") return;
     if (outcome.code !== "IMPORTED") {
       logger.error({ slot, proposer, ...outcome }, "Our own block was not imported");
       return;
