@@ -17,8 +17,14 @@ import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { TriggeredExit } from "./spec/types.ts";
 import type { CachedState } from "./state/beacon_state.ts";
 
+/** The part of a chain that the API's questions need. */
+export type ApiChain = Pick<Chain, "config" | "getState" | "getBlock" | "isSynced"> & {
+  readonly head: Pick<Chain["head"], "slot" | "optimistic">;
+  readonly slots: Pick<Chain["slots"], "currentSlot">;
+};
+
 export interface NodeApiDeps {
-  readonly chain: Chain;
+  readonly chain: ApiChain;
   readonly network: Network;
   readonly pool: TriggeredExitPool;
   readonly exits: NodeExits;

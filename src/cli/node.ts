@@ -1,17 +1,19 @@
 /** `msgbus node`: one node of a network, until it is asked to leave. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { untilAborted } from "../base/abort.ts";
 import { systemClock } from "../base/clock.ts";
 import { createLogger, type LogLevel } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
-import { startNode } from "../node.ts";
+import { type NodeDeps, type RunningNode, startNode } from "../node.ts";
 import type { NodeEvent } from "../node_events.ts";
+import { startFixedNode } from "../node_fixed.ts";
 import {
   jsonOption,
   logLevelOption,
   parseHttpUrl,
   parseIndexRanges,
   parseMultiaddr,
+  parseNonNegativeInteger,
   parsePort,
   repeatable,
 } from "./options.ts";
@@ -21,7 +23,11 @@ import { nodeEventLine } from "./story.ts";
 import { packageVersion } from "./version.ts";
 
 interface NodeFlags {
-  network: string;
+  network?: string;
+  preset?: string;
+  state?: string;
+  finalizedState?: string;
+  timeMs?: number;
   elUrl?: string;
   dataDir?: string;
   validators?: number[];
@@ -39,7 +45,24 @@ export function nodeCommand(): Command {
     .description(
       "Runs a node: gossip, chain, pool and API, checking every triggered exit against its own state before forwarding it.",
     )
-    .requiredOption("--network <dir>", 'network directory, as "msgbus genesis" writes it')
+    .option("--network <dir>", 'network directory, as "msgbus genesis" writes it')
+    .addOption(
+      new Option("--preset <name>", "instead of a network: the standard configuration, and the fork of --state")
+        .choices(["minimal", "mainnet"])
+        .conflicts("network"),
+    )
+    .addOption(
+      new Option(
+        "--state <file>",
+        "stand still on this head state (SSZ, or .ssz_snappy): no chain, no execution client",
+      ).conflicts(["elUrl", "validators"]),
+    )
+    .option("--finalized-state <file>", "with --state: the finalized state (default: the head state)")
+    .option(
+      "--time-ms <ms>",
+      "with --state: Unix time at which the protocol's clock is held (default: the state's slot)",
+      parseNonNegativeInteger,
+    )
     .option("--el-url <url>", "execution client (default: none; payloads stay unverified)", parseHttpUrl)
     .option("--data-dir <dir>", "keeps identity and slashing protection (default: a new identity, nothing kept)")
     .option("--validators <list>", "validators to run with interop keys, such as 0..15,20", parseIndexRanges)
@@ -59,12 +82,14 @@ export function nodeCommand(): Command {
       `
 Examples:
   $ msgbus node --network network --el-url http://127.0.0.1:8545 --validators 0..63
-  $ msgbus node --network network --bootnode /ip4/127.0.0.1/tcp/9000/p2p/16Uiu2… --api-port 5052`,
+  $ msgbus node --network network --bootnode /ip4/127.0.0.1/tcp/9000/p2p/16Uiu2… --api-port 5052
+  $ msgbus node --preset minimal --state state.ssz_snappy --finalized-state finalized_state.ssz_snappy --json`,
     )
     .action(runNode);
 }
 
-async function runNode(flags: NodeFlags): Promise<void> {
+async function runNode(flags: NodeFlags, command: Command): Promise<void> {
+  assertUsage(flags, command);
   const signal = createShutdownSignal(systemClock);
   const output = flags.json ? createJsonOutput(systemClock) : createHumanOutput();
   const onEvent = (event: NodeEvent): void => {
@@ -72,20 +97,41 @@ async function runNode(flags: NodeFlags): Promise<void> {
     const line = nodeEventLine(event);
     if (flags.json || line !== null) output.event(name, fields, line ?? "");
   };
-  const node = await startNode(
-    {
-      networkDir: flags.network,
-      elUrl: flags.elUrl ?? null,
-      dataDir: flags.dataDir ?? null,
-      validators: flags.validators ?? [],
-      listen: flags.listen ?? ["/ip4/127.0.0.1/tcp/0"],
-      bootnodes: flags.bootnode ?? [],
-      apiPort: flags.api ? flags.apiPort : null,
-      apiHost: flags.apiHost,
-      version: packageVersion(),
-    },
-    { clock: systemClock, random: systemRandom, log: createLogger(flags.logLevel), onEvent },
-  );
+  const node = await start(flags, {
+    clock: systemClock,
+    random: systemRandom,
+    log: createLogger(flags.logLevel),
+    onEvent,
+  });
   await untilAborted(signal);
   await node.stop();
+}
+
+/** What commander's own checks cannot say. */
+function assertUsage({ network, preset, state, finalizedState, timeMs }: NodeFlags, command: Command): void {
+  if (network === undefined && preset === undefined) {
+    command.error("error: required option '--network <dir>' not specified");
+  }
+  if (state !== undefined) return;
+  const dependent = { "--preset": preset, "--finalized-state": finalizedState, "--time-ms": timeMs };
+  const given = Object.entries(dependent).find(([, value]) => value !== undefined);
+  if (given !== undefined) command.error(`error: option '${given[0]}' needs '--state <file>'`);
+}
+
+function start(flags: NodeFlags, deps: NodeDeps): Promise<RunningNode> {
+  const common = {
+    dataDir: flags.dataDir ?? null,
+    listen: flags.listen ?? ["/ip4/127.0.0.1/tcp/0"],
+    bootnodes: flags.bootnode ?? [],
+    apiPort: flags.api ? flags.apiPort : null,
+    apiHost: flags.apiHost,
+    version: packageVersion(),
+  };
+  const { network, state, finalizedState, timeMs, elUrl, validators } = flags;
+  if (state !== undefined) {
+    const files = { stateFile: state, finalizedStateFile: finalizedState ?? null };
+    return startFixedNode({ ...common, ...files, networkDir: network ?? null, timeMs: timeMs ?? null }, deps);
+  }
+  if (network === undefined) throw new Error("checked before");
+  return startNode({ ...common, networkDir: network, elUrl: elUrl ?? null, validators: validators ?? [] }, deps);
 }

@@ -1,45 +1,19 @@
 /** States as vectors hold them, before and after. */
 import type { Type } from "@chainsafe/ssz";
 import { CodedError, errorMessage } from "../../base/errors.ts";
-import {
-  createMessageBusConfig,
-  DEFAULT_MESSAGE_BUS_PARAMETERS,
-  FORKS_AT_GENESIS,
-  type MessageBusBeaconConfig,
-} from "../../spec/config.ts";
 import { BeaconState } from "../../spec/types.ts";
-import {
-  type CachedBeaconStateMessageBus,
-  isMessageBusState,
-  loadState,
-  readGenesisValidatorsRoot,
-} from "../../state/beacon_state.ts";
+import { type CachedBeaconStateMessageBus, isMessageBusState, loadState } from "../../state/beacon_state.ts";
+import { standardConfigOf } from "../../state/standard_config.ts";
 import type { CachedState } from "../../state/transition.ts";
 import { badVector, type CaseDir } from "./case_dir.ts";
 import { toExactType } from "./exact_types.ts";
 import { type CaseOutcome, type Difference, differencesOf, failed, judge } from "./outcome.ts";
 
-const FORK_EPOCH_OFFSET = 56;
-
-/**
- * The configuration under which a vector's state stands: its preset's, with the fork at the state's own `fork.epoch`, so
- * that signatures get the domains that the state has.
- */
-export function configOf(stateBytes: Uint8Array): MessageBusBeaconConfig {
-  const genesisValidatorsRoot = readGenesisValidatorsRoot(stateBytes);
-  const forkEpoch = new DataView(stateBytes.buffer, stateBytes.byteOffset).getBigUint64(FORK_EPOCH_OFFSET, true);
-  return createMessageBusConfig(
-    FORKS_AT_GENESIS,
-    { ...DEFAULT_MESSAGE_BUS_PARAMETERS, MESSAGE_BUS_FORK_EPOCH: Number(forkEpoch) },
-    genesisValidatorsRoot,
-  );
-}
-
 /** A state file of the message-bus fork, with its caches. Throws a `CodedError` that names the file. */
 export function readState(dir: CaseDir, file: string): CachedBeaconStateMessageBus {
   const bytes = dir.readSsz(file);
   try {
-    const state = loadState(configOf(bytes), bytes);
+    const state = loadState(standardConfigOf(bytes), bytes);
     if (isMessageBusState(state)) return state;
   } catch (error) {
     if (error instanceof CodedError) throw badVector(file, `cannot be used: ${error.message}`, error);
