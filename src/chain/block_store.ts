@@ -11,7 +11,7 @@ import type { RootHex } from "./fork_choice.ts";
  */
 const MAX_STATES = 96;
 
-/** Blocks replayed to make a state again, at 1 to 2 ms each with 64 validators; a request beyond is refused. */
+/** Blocks replayed to make a state again, at about 1 ms each (stock transition without signatures, up to 1,024 validators); a request beyond is refused. */
 const MAX_REPLAYED_BLOCKS = 1024;
 
 export class BlockStore {
