@@ -25,7 +25,7 @@ export interface RawPeer {
   send(rpc: Partial<RPC>): void;
   sendBytes(frame: Uint8Array): void;
   /** Connected, with a stream each way, to be asked by IWANT. */
-  connect(node: TestNode): Promise<Connection>;
+  connect(node: { readonly network: Pick<TestNode["network"], "multiaddrs"> }): Promise<Connection>;
 }
 
 /** Announces `topics`, so that nodes graft it on them; sends nothing else by itself. */
