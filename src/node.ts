@@ -62,6 +62,10 @@ export interface RunningNode {
 
 const ZERO_HASH = new Uint8Array(32);
 
+/** Of which the mesh is told and measured, under the digest of the clock's epoch. */
+const MESH_TOPICS = ["beacon_block", "triggered_exit"] as const;
+type MeshTopic = (typeof MESH_TOPICS)[number];
+
 const PROTECTION_FILE = "slashing_protection.json";
 
 /** @throws CodedError: what of the options cannot be used, and what to do. */
@@ -93,7 +97,8 @@ class Node implements RunningNode {
   readonly #subnetCount: number;
   #server: ApiServer | null = null;
   #cancelTimer: CancelTimer = () => {};
-  #toldMesh = 0;
+  #toldDigest = "";
+  readonly #toldMesh = new Map<MeshTopic, number>();
   /** Null after a gap: the follower is behind by more than the next head event tells. */
   #followedHeadHash: Uint8Array | null;
 
@@ -201,15 +206,14 @@ class Node implements RunningNode {
     const { clock, log, onEvent } = this.#deps;
     const { slots } = this.#chain;
     this.#topics.update(slots.currentEpoch, this.#subnetCount);
+    this.#toldDigest = this.#forkDigest();
     await this.#network.start();
     this.#metrics.onScrape(() => this.#measure());
     if (apiPort !== null) {
       const apiDeps = { backend: this.#api, metrics: this.#metrics, logger: log.child({ room: "api" }), clock };
       this.#server = await startApiServer({ host: apiHost, port: apiPort, version }, apiDeps);
     }
-    slots.onSlot((slot) => {
-      if (slot % SLOTS_PER_EPOCH === 0) this.#topics.update(slots.currentEpoch, this.#subnetCount);
-    });
+    slots.onSlot(() => this.#updateTopics());
     this.#chain.start();
     this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => this.#tellMesh());
     onEvent({
@@ -388,11 +392,22 @@ class Node implements RunningNode {
     return computeForkDigestHex(this.#config, this.#chain.slots.currentEpoch);
   }
 
+  /** With every slot: a node that slept over an epoch's first must not miss a fork. */
+  #updateTopics(): void {
+    const changed = this.#topics.update(this.#chain.slots.currentEpoch, this.#subnetCount);
+    const forkDigest = this.#forkDigest();
+    if (!changed && forkDigest === this.#toldDigest) return;
+    this.#toldDigest = forkDigest;
+    this.#deps.onEvent({ event: "topics", topics: this.#network.topics(), forkDigest });
+  }
+
   #tellMesh(): void {
-    const peers = this.#network.meshPeerCount("triggered_exit", this.#forkDigest());
-    if (peers === this.#toldMesh) return;
-    this.#toldMesh = peers;
-    this.#deps.onEvent({ event: "mesh", topic: "triggered_exit", peers });
+    for (const topic of MESH_TOPICS) {
+      const peers = this.#network.meshPeerCount(topic, this.#forkDigest());
+      if (peers === (this.#toldMesh.get(topic) ?? 0)) continue;
+      this.#toldMesh.set(topic, peers);
+      this.#deps.onEvent({ event: "mesh", topic, peers });
+    }
   }
 
   /** Sets the gauges that nobody pushes. */
@@ -400,8 +415,9 @@ class Node implements RunningNode {
     const metrics = this.#metrics;
     metrics.setPoolSize(this.#pool.size);
     metrics.setPeers(this.#network.peers().length);
-    metrics.setMeshPeers("triggered_exit", this.#network.meshPeerCount("triggered_exit", this.#forkDigest()));
-    metrics.setMeshPeers("beacon_block", this.#network.meshPeerCount("beacon_block", this.#forkDigest()));
+    for (const topic of MESH_TOPICS) {
+      metrics.setMeshPeers(topic, this.#network.meshPeerCount(topic, this.#forkDigest()));
+    }
     metrics.setHeadSlot(this.#chain.head.slot);
     metrics.setExecutionAvailable(this.#engine?.isAvailable ?? false);
   }

@@ -14,6 +14,8 @@ export type NodeEvent =
       forkDigest: string;
       apiUrl: string | null;
     }
+  /** The subscriptions or the digest changed, as they do around a fork. */
+  | { event: "topics"; topics: string[]; forkDigest: string }
   | { event: "mesh"; topic: string; peers: number }
   | {
       event: "operation_formed";

@@ -42,6 +42,10 @@ export interface NodeExitsDeps {
  */
 const MAX_UNSENT = 1_024;
 
+const SUBMITTED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set(["ROOT_EXPIRING", "ROOT_EXPIRED"]);
+/** What we form is the contract's: its block may be older than the fork, and its root never stored. */
+const FORMED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set([...SUBMITTED_ROOT_GONE, "UNKNOWN_ROOT"]);
+
 interface Arrival {
   readonly source: OperationSource;
   readonly peerId: string | null;
@@ -74,17 +78,13 @@ export class NodeExits {
       transactionHash: toHex(origin.transactionHash),
       blockNumber: origin.blockNumber,
     });
-    const { operation } = this.#judge(exit, { source: "execution", peerId: null });
+    const { operation } = this.#judgeByLastingRoot(exit, "execution", FORMED_ROOT_GONE);
     if (operation !== null) void this.#spread(operation, pubkey);
   }
 
   /** An operation that a user of the API submitted. */
   async submit(exit: TriggeredExit): Promise<Submission> {
-    let outcome = this.#judge(exit, { source: "api", peerId: null });
-    if (outcome.verdict.code === "ROOT_EXPIRING" || outcome.verdict.code === "ROOT_EXPIRED") {
-      const fresh = this.#deps.proveAgain(exit);
-      if (fresh !== null) outcome = this.#judge(fresh, { source: "api", peerId: null });
-    }
+    const outcome = this.#judgeByLastingRoot(exit, "api", SUBMITTED_ROOT_GONE);
     const { operation, verdict, validatorIndex } = outcome;
     if (operation !== null) {
       return { status: "published", recipients: await this.#spread(operation, toHex(exit.data.pubkey)) };
@@ -103,6 +103,18 @@ export class NodeExits {
       this.#unsent.delete(validatorIndex);
       if (isLasting(exit.root, roots)) void this.#spread(exit, toHex(TriggeredExit.deserialize(exit.ssz).data.pubkey));
     }
+  }
+
+  /** Judges an exit; one that fails by a root which does not last is proven again against the newest and judged by that. */
+  #judgeByLastingRoot(
+    exit: TriggeredExit,
+    source: OperationSource,
+    rootGone: ReadonlySet<TriggeredExitCode>,
+  ): TriggeredExitOutcome {
+    const outcome = this.#judge(exit, { source, peerId: null });
+    const fresh = rootGone.has(outcome.verdict.code) ? this.#deps.proveAgain(exit) : null;
+    if (fresh === null || TriggeredExit.equals(fresh, exit)) return outcome;
+    return this.#judge(fresh, { source, peerId: null });
   }
 
   #judge(exit: TriggeredExit, arrival: Arrival): TriggeredExitOutcome {

@@ -2,7 +2,10 @@
 import type { GossipHandler, GossipTopic, TopicName } from "./network/network.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
 
-/** Topics of both sides of a fork are kept for this long before and after it. @spec phase0/p2p-interface.md#transitioning-the-gossip */
+/**
+ * Topics of both sides of a fork are kept for this long before and after it.
+ * @spec specs/message-bus/p2p-interface.md#transitioning-the-gossip
+ */
 const FORK_OVERLAP_EPOCHS = 2;
 
 export interface TopicHandlers {
@@ -33,19 +36,20 @@ export class NodeTopics {
     this.#network = network;
   }
 
-  /** Brings the subscriptions up to the clock's epoch and the number of attestation subnets in use. */
-  update(epoch: number, subnetCount: number): void {
+  /** Brings the subscriptions up to the clock's epoch and the number of attestation subnets in use: whether any changed. */
+  update(epoch: number, subnetCount: number): boolean {
     const wanted = new Map<string, GossipTopic>();
-    for (const offset of [-FORK_OVERLAP_EPOCHS, 0, FORK_OVERLAP_EPOCHS]) {
-      for (const topic of this.#topicsAt(Math.max(0, epoch + offset), subnetCount)) {
-        wanted.set(`${topic.forkDigest} ${topic.name}`, topic);
-      }
+    for (let near = Math.max(0, epoch - FORK_OVERLAP_EPOCHS); near <= epoch + FORK_OVERLAP_EPOCHS; near++) {
+      for (const topic of this.#topicsAt(near, subnetCount)) wanted.set(`${topic.forkDigest} ${topic.name}`, topic);
     }
+    const changed =
+      wanted.size !== this.#subscribed.size || [...wanted.keys()].some((key) => !this.#subscribed.has(key));
     for (const [key, topic] of wanted) if (!this.#subscribed.has(key)) this.#network.subscribe(topic);
     for (const [key, { name, forkDigest }] of this.#subscribed) {
       if (!wanted.has(key)) this.#network.unsubscribe(name, forkDigest);
     }
     this.#subscribed = wanted;
+    return changed;
   }
 
   #topicsAt(epoch: number, subnetCount: number): GossipTopic[] {

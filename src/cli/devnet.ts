@@ -18,6 +18,7 @@ interface DevnetFlags {
   validators: number;
   secondsPerSlot: number;
   exits: number;
+  forkEpoch: number;
   dir?: string;
   seed: number;
   once: boolean;
@@ -40,6 +41,12 @@ export function devnetCommand(): Command {
     .option("--validators <n>", "validators that the nodes share", parseValidatorCount, 64)
     .option("--seconds-per-slot <s>", "slot time, whole seconds", parseSecondsPerSlot, 2)
     .option("--exits <n>", "validators that ask to exit", parsePositiveInteger, 1)
+    .option(
+      "--fork-epoch <n>",
+      "epoch of the message-bus fork: before it the chain is Fulu's",
+      parseNonNegativeInteger,
+      0,
+    )
     .option("--dir <dir>", "empty directory for the network, data and logs (default: a temporary one, removed)")
     .option("--seed <n>", "chooses who exits and what is forged", parseNonNegativeInteger, 1)
     .option("--once", "leave when the exits are final: exit code 0, or 1 and the reason", false)
@@ -50,6 +57,7 @@ export function devnetCommand(): Command {
 Examples:
   $ msgbus devnet
   $ msgbus devnet --nodes 8 --validators 128 --exits 100 --once
+  $ msgbus devnet --fork-epoch 3 --once
   $ msgbus devnet --once --json | jq 'select(.event == "verdict")'`,
     )
     .action(runCommand);
@@ -74,6 +82,7 @@ async function runCommand(flags: DevnetFlags): Promise<void> {
       validators: flags.validators,
       secondsPerSlot: flags.secondsPerSlot,
       exits: flags.exits,
+      forkEpoch: flags.forkEpoch,
       dir: flags.dir ?? null,
       seed: flags.seed,
       once: flags.once,

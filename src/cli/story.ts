@@ -86,6 +86,8 @@ function nodeLine(event: Exclude<NodeEvent, { event: "ready" }>, node: string): 
   switch (event.event) {
     case "mesh":
       return line("mesh", `${event.peers} peers in the mesh of ${event.topic}`);
+    case "topics":
+      return line("topics", node, `fork digest ${event.forkDigest}`, topicNames(event.topics));
     case "operation_formed":
       return line("formed", node, `from message ${event.messageIndex}`, shorten(event.pubkey));
     case "verdict":

@@ -50,6 +50,8 @@ export interface MadeNetwork {
   readonly genesisValidatorsRoot: Uint8Array;
   /** At epoch 0, 8 hex digits. */
   readonly forkDigest: string;
+  /** From MESSAGE_BUS_FORK_EPOCH on. */
+  readonly messageBusForkDigest: string;
   readonly deployBlock: number;
 }
 
@@ -76,6 +78,7 @@ export async function makeNetwork(plan: NetworkPlan, clock: Clock): Promise<Made
     genesisTime,
     genesisValidatorsRoot: config.genesisValidatorsRoot,
     forkDigest: computeForkDigestHex(config, 0),
+    messageBusForkDigest: computeForkDigestHex(config, plan.messageBusForkEpoch),
     deployBlock,
   };
 }

@@ -26,7 +26,7 @@ import { decompressSnappyBlock } from "../../validation/snappy_block.ts";
 import { type Anvil, anvilAccount, startAnvil } from "../anvil.ts";
 import { type MadeNetwork, makeNetwork, WITHDRAWAL_ACCOUNTS, withdrawalAccountOf } from "../genesis.ts";
 import { GossipPeer, type GossipPeerMessage } from "../gossip_peer.ts";
-import type { DevnetEventSink, SpecimenKind } from "./events.ts";
+import type { DevnetEvent, DevnetEventSink, SpecimenKind } from "./events.ts";
 import { forgeExit, hostileOperations } from "./hostile.ts";
 import { Ledger } from "./ledger.ts";
 import { NodeProcess } from "./node_process.ts";
@@ -37,6 +37,8 @@ export interface DevnetOptions {
   readonly validators: number;
   readonly secondsPerSlot: number;
   readonly exits: number;
+  /** MESSAGE_BUS_FORK_EPOCH: the chain is Fulu's before it, and messages are sent once it has crossed the fork. */
+  readonly forkEpoch: number;
   /** Null uses a temporary directory, which is removed at the end. */
   readonly dir: string | null;
   readonly seed: number;
@@ -73,7 +75,8 @@ interface RunningNode {
   readonly address: string;
   readonly apiUrl: string;
   peerId: string | null;
-  meshPeers: number;
+  /** By topic name. */
+  readonly meshPeers: Map<string, number>;
 }
 
 /** Runs until the exits are final (`once`) or the signal aborts; false where something went wrong, see the summary. */
@@ -100,6 +103,7 @@ class Devnet {
   readonly #told = new Set<string>();
   #headSlot = -1;
   #hostilePeerId: string | null = null;
+  #silent = false;
 
   constructor(options: DevnetOptions, deps: DevnetDeps, resources: AsyncDisposableStack) {
     this.#options = options;
@@ -124,11 +128,7 @@ class Devnet {
     const network = await this.#startNodes(dir, anvil);
     await this.#waitForMesh();
     const observer = await this.#startObserver(network);
-    await this.#until(
-      () => this.#headSlot >= 1,
-      READY_TIMEOUT_MS + network.genesisTime * 1000 - this.#deps.clock.nowMs(),
-      "the first block",
-    );
+    await this.#waitForFork(network);
 
     const sent = await this.#sendMessages(anvil, network, scenario);
     await this.#until(() => this.#ledger.allIncluded, this.#inclusionTimeoutMs(), "the exits in a block").catch(
@@ -145,7 +145,9 @@ class Devnet {
       "finality",
     ).catch((error) => this.#giveUp(error));
     const summary = this.#ledger.summary(this.#nodes.map(({ name, apiUrl }) => ({ node: name, url: apiUrl })));
-    this.#deps.onEvent(summary);
+    this.#tell(summary);
+    // The summary is the last word of a run that ends with it.
+    this.#silent = options.once;
     if (!options.once) await untilAborted(this.#deps.signal);
     await observer.stop();
     return summary.ok;
@@ -168,7 +170,7 @@ class Devnet {
   }
 
   async #startNodes(dir: string, anvil: Anvil): Promise<MadeNetwork> {
-    const { nodes, validators, secondsPerSlot, seed, entry } = this.#options;
+    const { nodes, validators, secondsPerSlot, forkEpoch, seed, entry } = this.#options;
     const networkDir = join(dir, "network");
     const ports = await freePorts(nodes * 2);
     const planned = await Promise.all(
@@ -193,12 +195,12 @@ class Devnet {
         genesisDelayMs: GENESIS_DELAY_BASE_MS + GENESIS_DELAY_PER_NODE_MS * nodes,
         elUrl: anvil.url,
         contract: null,
-        messageBusForkEpoch: 0,
+        messageBusForkEpoch: forkEpoch,
         bootnodes: planned.map(({ address }) => address),
       },
       this.#deps.clock,
     );
-    this.#deps.onEvent({
+    this.#tell({
       event: "network",
       dir,
       elUrl: anvil.url,
@@ -207,6 +209,7 @@ class Devnet {
       nodes,
       validators,
       secondsPerSlot,
+      forkEpoch,
       seed,
     });
     for (const [i, { name, dataDir, listen, apiPort, address }] of planned.entries()) {
@@ -219,8 +222,8 @@ class Devnet {
         {
           onEvent: (event) => this.#onNodeEvent(node, event),
           onExit: (reason, restarting) => {
-            node.meshPeers = 0;
-            this.#deps.onEvent({ event: "node_exited", node: name, reason, restarting });
+            node.meshPeers.clear();
+            this.#tell({ event: "node_exited", node: name, reason, restarting });
           },
         },
         this.#deps.clock,
@@ -231,7 +234,7 @@ class Devnet {
         address,
         apiUrl: `http://127.0.0.1:${apiPort}`,
         peerId: null,
-        meshPeers: 0,
+        meshPeers: new Map(),
       };
       this.#nodes.push(node);
       process.start();
@@ -241,26 +244,34 @@ class Devnet {
   }
 
   async #waitForMesh(): Promise<void> {
-    const wanted = Math.min(this.#nodes.length - 1, MESH_PEERS);
-    await this.#until(
-      () => this.#nodes.every(({ peerId, meshPeers }) => peerId !== null && meshPeers >= wanted),
-      READY_TIMEOUT_MS,
-      "all nodes in one mesh",
-    );
+    await this.#until(() => this.#isMeshed("beacon_block"), READY_TIMEOUT_MS, "all nodes in one mesh");
     const nodes = this.#nodes.map(({ name, peerId, address, apiUrl }) => ({
       node: name,
       peerId: peerId ?? "",
       multiaddrs: [address],
       apiUrl,
     }));
-    this.#deps.onEvent({ event: "ready", nodes });
+    this.#tell({ event: "ready", nodes });
+  }
+
+  /** The first block of the fork, and the mesh that exits go through. */
+  async #waitForFork({ genesisTime }: MadeNetwork): Promise<void> {
+    const { forkEpoch, secondsPerSlot } = this.#options;
+    const slot = Math.max(1, forkEpoch * SLOTS_PER_EPOCH);
+    const untilSlotMs = (genesisTime + slot * secondsPerSlot) * 1000 - this.#deps.clock.nowMs();
+    await this.#until(() => this.#headSlot >= slot, untilSlotMs + READY_TIMEOUT_MS, "the fork's first block");
+    await this.#until(() => this.#isMeshed("triggered_exit"), READY_TIMEOUT_MS, "the mesh of triggered exits");
+  }
+
+  #isMeshed(topic: string): boolean {
+    const wanted = Math.min(this.#nodes.length - 1, MESH_PEERS);
+    return this.#nodes.every(({ peerId, meshPeers }) => peerId !== null && (meshPeers.get(topic) ?? 0) >= wanted);
   }
 
   /** Every node's gossip peer: whatever any of them forwards, it sees. */
-  async #startObserver({ forkDigest }: MadeNetwork): Promise<GossipPeer> {
-    const observer = await GossipPeer.start("observer", [formatTopic("triggered_exit", forkDigest)], (message) =>
-      this.#onObserved(message),
-    );
+  async #startObserver({ messageBusForkDigest }: MadeNetwork): Promise<GossipPeer> {
+    const topic = formatTopic("triggered_exit", messageBusForkDigest);
+    const observer = await GossipPeer.start("observer", [topic], (message) => this.#onObserved(message));
     this.#resources.defer(() => observer.stop());
     for (const { address } of this.#nodes) await observer.connect(address);
     return observer;
@@ -315,7 +326,7 @@ class Devnet {
         { messageType: TRIGGERED_EXIT_TYPE, payload: message.pubkey },
         { clock: this.#deps.clock, timeoutMs: SEND_TIMEOUT_MS, onSent: () => inPool.resolve() },
       );
-      this.#deps.onEvent({
+      this.#tell({
         event: "message_sent",
         kind,
         validatorIndex: message.validatorIndex,
@@ -334,7 +345,7 @@ class Devnet {
   /** A peer of the first node alone hands it what must die there. */
   async #pushHostile(
     anvil: Anvil,
-    { contract, forkDigest }: MadeNetwork,
+    { contract, messageBusForkDigest }: MadeNetwork,
     scenario: Scenario,
     sent: { first: SentMessage; unknownPubkey: SentMessage; wrongSender: SentMessage; again: SentMessage },
   ): Promise<void> {
@@ -355,7 +366,7 @@ class Devnet {
       this.#random,
     );
 
-    const topic = formatTopic("triggered_exit", forkDigest);
+    const topic = formatTopic("triggered_exit", messageBusForkDigest);
     const hostile = await GossipPeer.start("hostile", []);
     this.#resources.defer(() => hostile.stop());
     this.#hostilePeerId = hostile.peerId;
@@ -369,15 +380,19 @@ class Devnet {
       const hex = pubkey === null ? null : toHex(pubkey);
       this.#ledger.expectPushed(kind, hex, wireData);
       await hostile.publish(topic, wireData);
-      this.#deps.onEvent({ event: "operation_pushed", kind, pubkey: hex, node: target.name });
+      this.#tell({ event: "operation_pushed", kind, pubkey: hex, node: target.name });
     }
+  }
+
+  #tell(event: DevnetEvent): void {
+    if (!this.#silent) this.#deps.onEvent(event);
   }
 
   #onNodeEvent(node: RunningNode, { time: _, ...event }: NodeEventLine): void {
     switch (event.event) {
       case "ready":
         node.peerId = event.peerId;
-        this.#deps.onEvent({
+        this.#tell({
           event: "node_ready",
           node: node.name,
           peerId: event.peerId,
@@ -386,7 +401,10 @@ class Devnet {
         });
         return;
       case "mesh":
-        if (event.topic === "triggered_exit") node.meshPeers = event.peers;
+        node.meshPeers.set(event.topic, event.peers);
+        break;
+      case "topics":
+        if (!this.#isNews(`topics ${event.forkDigest} ${event.topics.join()}`)) return;
         break;
       case "block":
         this.#headSlot = Math.max(this.#headSlot, event.slot);
@@ -407,7 +425,7 @@ class Devnet {
         if (!this.#isNews(`finalized ${event.epoch}`)) return;
         break;
     }
-    this.#deps.onEvent({ ...event, node: node.name });
+    this.#tell({ ...event, node: node.name });
   }
 
   /** Grows by some entries an epoch, for as long as a person watches. */

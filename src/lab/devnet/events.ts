@@ -41,6 +41,7 @@ export type DevnetEvent =
       nodes: number;
       validators: number;
       secondsPerSlot: number;
+      forkEpoch: number;
       seed: number;
     }
   | { event: "node_ready"; node: string; peerId: string; multiaddrs: string[]; apiUrl: string | null }

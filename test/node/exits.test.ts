@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import type { NodeEvent } from "../../src/node_events.ts";
+import { NodeExits } from "../../src/node_exits.ts";
+import { TriggeredExitPool } from "../../src/pool/triggered_exits.ts";
+import type { TriggeredExit } from "../../src/spec/types.ts";
+import { createStateView } from "../../src/state/view.ts";
+import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
+import { ExitScenario, type Sent, STRANGER } from "../state/exit_scenario.ts";
+
+/** The exits of a node that follows the scenario's contract. */
+function createExits(scenario: ExitScenario) {
+  const events: NodeEvent[] = [];
+  const published: Uint8Array[] = [];
+  const views = { ...scenario.context(), head: createStateView(scenario.head) };
+  const pool = new TriggeredExitPool();
+  const exits = new NodeExits({
+    validator: new TriggeredExitValidator({
+      shardCommitteePeriodEpochs: views.shardCommitteePeriodEpochs,
+      getViews: () => views,
+      clockEpoch: () => views.clockEpoch,
+    }),
+    pool,
+    headView: () => views.head,
+    publish: async (ssz) => {
+      published.push(ssz);
+      return { topic: "", recipients: 1, duplicate: false };
+    },
+    proveAgain: ({ messageBusSignal: signal, data }) => {
+      const proof = scenario.tree.proofFor(Number(signal.messageIndex), scenario.tree.count);
+      return { messageBusSignal: { ...signal, proof }, data };
+    },
+    onAccepted: () => {},
+    onEvent: (event) => events.push(event),
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const codes = () => events.flatMap((event) => (event.event === "verdict" ? [event.code] : []));
+  return { exits, pool, published, codes };
+}
+
+function form(exits: NodeExits, { sender, index }: Sent, exit: TriggeredExit): void {
+  const hash = new Uint8Array(32);
+  exits.onFormed(exit, { index: BigInt(index), messageType: 1n, sender, transactionHash: hash, blockNumber: 1 });
+}
+
+describe("a node's exits", () => {
+  test("exits: a message of a block whose root was never stored is proven against the newest root", () => {
+    const scenario = new ExitScenario();
+    // As before the fork: both messages are in the contract, and only the root after both is in the state.
+    const first = scenario.send(3);
+    const formed = scenario.operation(first);
+    scenario.send(4);
+    scenario.storeRoot();
+    const { exits, pool, published, codes } = createExits(scenario);
+    form(exits, first, formed);
+    expect(codes()).toEqual(["UNKNOWN_ROOT", "VALID"]);
+    expect(pool.get(3)?.validatorIndex).toBe(3);
+    expect(published).toHaveLength(1);
+  });
+
+  test("exits: what the newest root does not prove either is judged once", () => {
+    const scenario = new ExitScenario();
+    const sent = scenario.send(3);
+    const { exits, published, codes } = createExits(scenario);
+    form(exits, sent, scenario.operation(sent));
+    expect(codes()).toEqual(["UNKNOWN_ROOT"]);
+    expect(published).toHaveLength(0);
+  });
+
+  test("exits: a bad message that the node forms goes nowhere", () => {
+    const scenario = new ExitScenario();
+    const sent = scenario.send(3, STRANGER);
+    scenario.storeRoot();
+    const { exits, pool, published, codes } = createExits(scenario);
+    form(exits, sent, scenario.operation(sent));
+    expect(codes()).toEqual(["WRONG_SENDER"]);
+    expect([pool.size, published.length]).toEqual([0, 0]);
+  });
+});
