@@ -10,6 +10,8 @@ import type { Logger } from "./base/log.ts";
 import type { Random } from "./base/random.ts";
 import { subnetsInUse } from "./chain/attestations.ts";
 import { type Chain, createChain, type HeadEvent } from "./chain/chain.ts";
+import { loadFinalizedState, saveFinalizedStates } from "./chain/finalized_state.ts";
+import { LevelArchive } from "./chain/level_archive.ts";
 import { SlashingProtection } from "./chain/slashing_protection.ts";
 import { AnvilEngine } from "./execution/anvil_engine.ts";
 import { type FollowedBlock, MessageFollower } from "./execution/follower.ts";
@@ -24,6 +26,7 @@ import { NodeExits } from "./node_exits.ts";
 import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
 import { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
+import type { CachedState } from "./state/beacon_state.ts";
 import { getInteropKey } from "./state/interop_keys.ts";
 import { readNetworkDir } from "./state/network_dir.ts";
 import { type FollowedContract, TriggeredExitValidator } from "./validation/triggered_exit.ts";
@@ -66,7 +69,16 @@ const ZERO_HASH = new Uint8Array(32);
 const MESH_TOPICS = ["beacon_block", "triggered_exit"] as const;
 type MeshTopic = (typeof MESH_TOPICS)[number];
 
+/** In the data directory. */
 const PROTECTION_FILE = "slashing_protection.json";
+const FINALIZED_STATE_FILE = "finalized_state.ssz";
+const ARCHIVE_DIR = "blocks";
+
+/** What an earlier run has left in the data directory. */
+interface Kept {
+  readonly anchorState: CachedState | null;
+  readonly archive: LevelArchive;
+}
 
 /** @throws CodedError: what of the options cannot be used, and what to do. */
 export async function startNode(options: NodeOptions, deps: NodeDeps): Promise<RunningNode> {
@@ -95,6 +107,8 @@ class Node implements RunningNode {
   readonly #topics: NodeTopics;
   readonly #api: NodeApi;
   readonly #subnetCount: number;
+  readonly #archive: LevelArchive | null;
+  #stopSaving: () => Promise<void> = async () => {};
   #server: ApiServer | null = null;
   #cancelTimer: CancelTimer = () => {};
   #toldDigest = "";
@@ -104,8 +118,12 @@ class Node implements RunningNode {
 
   static async create(options: NodeOptions, deps: NodeDeps): Promise<Node> {
     const networkDir = await readNetworkDir(options.networkDir);
-    const identity = options.dataDir === null ? await createIdentity() : await loadIdentity(options.dataDir);
-    return new Node(options, deps, networkDir, identity.privateKey);
+    const { dataDir } = options;
+    if (dataDir === null) return new Node(options, deps, networkDir, (await createIdentity()).privateKey, null);
+    const { privateKey } = await loadIdentity(dataDir);
+    const anchorState = await loadFinalizedState(networkDir.genesisState, join(dataDir, FINALIZED_STATE_FILE));
+    const archive = await LevelArchive.open(join(dataDir, ARCHIVE_DIR));
+    return new Node(options, deps, networkDir, privateKey, { anchorState, archive });
   }
 
   private constructor(
@@ -113,13 +131,15 @@ class Node implements RunningNode {
     deps: NodeDeps,
     { config, genesisState, bootnodes, deployBlock }: Awaited<ReturnType<typeof readNetworkDir>>,
     privateKey: Uint8Array,
+    kept: Kept | null,
   ) {
     const { clock, log, random } = deps;
+    const anchorState = kept?.anchorState ?? genesisState;
     this.#options = options;
     this.#deps = deps;
     this.#config = config;
     this.#subnetCount = subnetsInUse(genesisState);
-    this.#followedHeadHash = genesisState.latestExecutionPayloadHeader.blockHash;
+    this.#followedHeadHash = anchorState.latestExecutionPayloadHeader.blockHash;
 
     this.#engine = this.#createEngine();
     this.#follower = this.#engine === null ? null : this.#createFollower(this.#engine, deployBlock);
@@ -137,6 +157,7 @@ class Node implements RunningNode {
         backend: {
           getStatus: () => this.#chain.status(),
           onStatus: (peerId, status) => this.#chain.onStatus(peerId, status),
+          onPeerGone: (peerId) => this.#chain.onPeerGone(peerId),
           getBlocksByRange: (startSlot, count) => this.#chain.blocksByRange(startSlot, count),
           getBlocksByRoot: (roots) => this.#chain.blocksByRoot(roots),
         },
@@ -148,15 +169,22 @@ class Node implements RunningNode {
     );
     this.#chain = createChain({
       config,
-      anchorState: genesisState,
+      anchorState,
+      ...(kept === null ? {} : { archive: kept.archive }),
       engine: this.#engine ?? noExecution,
       network: this.#chainNetwork(),
-      packTriggeredExits: (state) => this.#pool.pack(state, this.#chain.unverifiedBlockNumbers()),
+      // Blocks are built on the verified head.
+      packTriggeredExits: (state) => this.#pool.pack(state, new Set()),
       protection: new SlashingProtection(options.dataDir === null ? null : join(options.dataDir, PROTECTION_FILE)),
       validators: validatorKeys(options.validators, genesisState.validators.length),
       clock,
       logger: log.child({ room: "chain" }),
     });
+    this.#archive = kept?.archive ?? null;
+    if (options.dataDir !== null) {
+      const path = join(options.dataDir, FINALIZED_STATE_FILE);
+      this.#stopSaving = saveFinalizedStates(this.#chain, path, log.child({ room: "chain" }));
+    }
     this.#validator = new TriggeredExitValidator({
       shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,
       getViews: () => ({
@@ -229,7 +257,10 @@ class Node implements RunningNode {
   async stop(): Promise<void> {
     this.#cancelTimer();
     const parts = [this.#server?.stop(), this.#chain.stop(), this.#follower?.stop(), this.#network.stop()];
-    for (const outcome of await Promise.allSettled(parts)) {
+    const outcomes = await Promise.allSettled(parts);
+    // What is being written is written to its end, and nobody reads the archive any more.
+    outcomes.push(...(await Promise.allSettled([this.#stopSaving(), this.#archive?.close()])));
+    for (const outcome of outcomes) {
       if (outcome.status === "rejected") {
         this.#deps.log.warn({ error: errorMessage(outcome.reason) }, "a part did not stop cleanly");
       }

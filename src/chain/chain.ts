@@ -130,6 +130,7 @@ export interface Chain {
     context: { forkDigest: string },
   ): Promise<AttestationVerdict>;
   onStatus(peerId: string, status: PeerStatus): void;
+  onPeerGone(peerId: string): void;
   importBlock(signedBlock: SignedBlock, options?: ImportOptions): Promise<ImportOutcome>;
   /** Values for validation; roots that only unverified payloads brought are left out of the head's. */
   views(): ChainViews;
@@ -254,6 +255,10 @@ class ComposedChain implements Chain {
 
   onStatus(peerId: string, status: PeerStatus): void {
     this.sync.onStatus(peerId, status);
+  }
+
+  onPeerGone(peerId: string): void {
+    this.sync.onPeerGone(peerId);
   }
 
   importBlock(signedBlock: SignedBlock, options?: ImportOptions): Promise<ImportOutcome> {

@@ -81,6 +81,11 @@ export class Sync {
     this.trigger();
   }
 
+  /** What a peer claimed that is gone must not keep us waiting for it. */
+  onPeerGone(peerId: string): void {
+    this.statuses.delete(peerId);
+  }
+
   /** Whether our head is recent, or no peer that we still believe is ahead of it: then the chain itself stands still. */
   isSynced(): boolean {
     const { currentSlot } = this.deps.slots;

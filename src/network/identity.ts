@@ -1,10 +1,11 @@
 /** A node's identity: a libp2p private key, kept in the data directory. */
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { CodedError, errorMessage } from "../base/errors.ts";
+import { makeDirectory } from "../base/files.ts";
 
 export const KEY_FILE_NAME = "network.key";
 
@@ -58,7 +59,7 @@ export async function loadIdentity(dataDir: string): Promise<Identity> {
 async function storeIdentity(path: string, dataDir: string, identity: Identity): Promise<Identity> {
   const temporaryPath = `${path}.${process.pid}.tmp`;
   try {
-    await mkdir(dataDir, { recursive: true });
+    await makeDirectory(dataDir);
     await rm(temporaryPath, { force: true });
     const file = await open(temporaryPath, "wx", 0o600);
     try {

@@ -1,7 +1,8 @@
 /** A network's directory in the ecosystem's form: config.yaml, genesis.ssz, bootnodes.txt, deploy_block.txt. */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CodedError, errorMessage } from "../base/errors.ts";
+import { makeDirectory } from "../base/files.ts";
 import { createMessageBusConfig, type MessageBusBeaconConfig, type NetworkConfig } from "../spec/config.ts";
 import { formatNetworkConfig, parseNetworkConfig } from "../spec/config_file.ts";
 import { type CachedState, loadState, readGenesisValidatorsRoot } from "./beacon_state.ts";
@@ -52,7 +53,7 @@ export async function readNetworkDir(dir: string): Promise<NetworkDir> {
  */
 export async function writeNetworkDir(dir: string, network: NewNetworkDir): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeDirectory(dir);
     const present = (await readdir(dir)).filter((name) => Object.values<string>(FILES).includes(name));
     if (present.length > 0) {
       throw new CodedError(

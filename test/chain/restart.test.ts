@@ -75,7 +75,7 @@ describe("restart", () => {
     network.nodes.splice(1, 1);
     await network.run(4);
 
-    const anchorState = await loadFinalizedState(network.config, statePath);
+    const anchorState = await loadFinalizedState(network.genesisState, statePath);
     if (anchorState === null) throw new Error("No finalized state was written");
     const again = await LevelArchive.open(join(directory, "blocks"));
     const restarted: TestNode = network.addNode(halves[1] as number[], { anchorState, archive: again, protectionPath });
@@ -92,9 +92,9 @@ describe("restart", () => {
   it("starts from nothing where no state was written, and says what is wrong with a bad one", async () => {
     const network = new TestNetwork();
     const path = join(directory, "finalized_state.ssz");
-    expect(await loadFinalizedState(network.config, path)).toBe(null);
+    expect(await loadFinalizedState(network.genesisState, path)).toBe(null);
     writeFileSync(path, "half a state");
-    const code = await loadFinalizedState(network.config, path).catch((error: CodedError) => error.code);
+    const code = await loadFinalizedState(network.genesisState, path).catch((error: CodedError) => error.code);
     expect(code).toBe("BAD_SSZ");
   });
 });

@@ -2,7 +2,7 @@
  * The main job on one machine: an execution client, a network of our nodes as processes of their own, exits that must
  * get through and messages that must not, and an account of both.
  */
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { fromHex, toHex } from "@lodestar/utils";
 import { untilAborted } from "../../base/abort.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
+import { makeDirectory } from "../../base/files.ts";
 import { silentLogger } from "../../base/log.ts";
 import { type Random, seededRandom } from "../../base/random.ts";
 import { type SentMessage, sendMessage } from "../../execution/contract.ts";
@@ -161,7 +162,7 @@ class Devnet {
       return temporary;
     }
     try {
-      await mkdir(dir, { recursive: true });
+      await makeDirectory(dir);
       if ((await readdir(dir)).length === 0) return dir;
     } catch (error) {
       throw new CodedError("DIR_UNWRITABLE", `Cannot use ${dir}: ${errorMessage(error)}`, { dir }, error);
