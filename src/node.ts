@@ -230,7 +230,8 @@ class Node implements RunningNode {
   }
 
   async start(): Promise<void> {
-    const { apiPort, apiHost, version } = this.#options;
+    const { apiPort, apiHost } = this.#options;
+    const version = `msgbus/v${this.#options.version}/${process.platform}-${process.arch}`;
     const { clock, log, onEvent } = this.#deps;
     const { slots } = this.#chain;
     this.#topics.update(slots.currentEpoch, this.#subnetCount);

@@ -46,7 +46,7 @@ function peerJson(peer: ApiPeer): unknown {
 }
 
 export function getVersion(version: string): Answer {
-  return data({ version: `msgbus/v${version}/${process.platform}-${process.arch}` });
+  return data({ version });
 }
 
 export function getSyncing(backend: ApiBackend): Answer {
