@@ -1,7 +1,7 @@
 /** Puts the network's parts together: libp2p, gossip behind its boundary, req/resp, redialing. */
 import type { IdentifyResult, Libp2p, PeerId } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
-import { type Clock, sleep } from "../base/clock.ts";
+import { type CancelTimer, type Clock, sleep } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -10,6 +10,9 @@ import { createCounters } from "./counters.ts";
 import type { Cure } from "./cures/cure.ts";
 import { ALL_CURES } from "./cures/index.ts";
 import { createGossip, type Gossip, type GossipOptions, gossipsubService } from "./gossip.ts";
+import { sharedRanges } from "./guard/address_ranges.ts";
+import { loadBans, saveBans } from "./guard/ban_file.ts";
+import { createGuard, type Guard } from "./guard/guard.ts";
 import { parsePrivateKey } from "./identity.ts";
 import { createLibp2pNode, type Services, startLibp2p } from "./libp2p.ts";
 import type { GossipTopic, GossipVerdict, Network, PeerInfo, ReqRespBackend } from "./network.ts";
@@ -21,6 +24,10 @@ const DEFAULT_TARGET_PEERS = 25;
 const DEFAULT_MAX_PEERS = 60;
 const GOODBYE_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 3_000;
+/** Bans are written this long after the last change, so that a flood of them is one write. */
+const SAVE_BANS_DELAY_MS = 1_000;
+/** Distinct reasons of disconnects that are counted; what comes later is "OTHER". */
+const MAX_DISCONNECT_REASONS = 64;
 /** Of what a peer calls itself, kept for people to read. */
 const MAX_AGENT_LENGTH = 128;
 
@@ -40,6 +47,12 @@ export interface NetworkOptions {
   /** Bootnodes are redialed while there are fewer peers. */
   readonly targetPeers?: number;
   readonly maxPeers?: number;
+  /** Keeps the bans over a restart; null or absent: they end with the node. */
+  readonly dataDir?: string | null;
+  /** Peer ids that the guard counts, but never hangs up. */
+  readonly exemptPeers?: readonly string[];
+  /** Address ranges (CIDR) of test networks, where many peers share an address, as they do on loopback. */
+  readonly testNetworks?: readonly string[];
 }
 
 export interface NetworkDependencies {
@@ -51,13 +64,14 @@ export interface NetworkDependencies {
 }
 
 interface Running {
+  readonly guard: Guard;
   readonly libp2p: Libp2p<Services>;
   readonly gossip: Gossip;
   readonly reqresp: ReqResp;
   readonly redialer: Redialer;
 }
 
-/** Throws a `CodedError`: `BAD_BOOTNODE`; `start` throws `BAD_MULTIADDR`, `ADDRESS_IN_USE`, `LISTEN_FAILED`. */
+/** Throws a `CodedError`: `BAD_BOOTNODE`, `BAD_ADDRESS_RANGE`; `start` throws `BAD_MULTIADDR`, `ADDRESS_IN_USE`, `LISTEN_FAILED`. */
 export function createNetwork(
   options: NetworkOptions,
   dependencies: NetworkDependencies,
@@ -69,15 +83,11 @@ export function createNetwork(
   const bootnodes = options.bootnodes.map(parseBootnode).filter(({ peerId }) => peerId !== ownPeerId);
   const targetPeers = options.targetPeers ?? DEFAULT_TARGET_PEERS;
   const counters = createCounters();
-  const gossipOptions: GossipOptions = {
-    timing: { slotMs: options.slotMs, slotsPerEpoch: options.slotsPerEpoch },
-    forkDigests: options.forkDigests,
-    cures,
-    clock,
-    log,
-    counters,
-    onVerdict,
-  };
+  const dataDir = options.dataDir ?? null;
+  const exemptPeers = new Set(options.exemptPeers);
+  const shared = sharedRanges(options.testNetworks ?? []);
+  /** By reason, MAX_DISCONNECT_REASONS at most. */
+  const disconnects = new Map<string, number>();
   /** Subscriptions asked for before the start. */
   const early = new Map<string, GossipTopic>();
   /** Of connected peers, by peer id. */
@@ -86,19 +96,70 @@ export function createNetwork(
   let starting: Promise<void> | null = null;
   let stopping: Promise<void> | null = null;
 
+  function countDisconnect(reason: string): void {
+    const key = disconnects.has(reason) || disconnects.size < MAX_DISCONNECT_REASONS ? reason : "OTHER";
+    disconnects.set(key, (disconnects.get(key) ?? 0) + 1);
+  }
+
   function hangUp(libp2p: Libp2p, peerId: PeerId, reason: string): void {
+    const connections = libp2p.getConnections(peerId);
+    if (connections.length === 0) return;
     log.debug({ peerId: peerId.toString(), reason }, "Hanging up a peer");
-    for (const connection of libp2p.getConnections(peerId)) {
-      connection.close().catch(() => connection.abort(new Error(reason)));
+    countDisconnect(reason);
+    for (const connection of connections) connection.close().catch(() => connection.abort(new Error(reason)));
+  }
+
+  /** A close waits for the peer to agree; a flood goes on meanwhile. */
+  function cutOff(libp2p: Libp2p, peerId: string, reason: string): void {
+    countDisconnect(reason);
+    for (const connection of libp2p.getConnections()) {
+      if (connection.remotePeer.toString() === peerId) connection.abort(new Error(reason));
+    }
+  }
+
+  async function storeBans(guard: Guard): Promise<void> {
+    if (dataDir === null) return;
+    try {
+      await saveBans(dataDir, guard.bans());
+    } catch (error) {
+      log.warn({ error: errorMessage(error) }, "The peer bans cannot be stored");
     }
   }
 
   async function start(): Promise<void> {
+    let cancelSave: CancelTimer | null = null;
+    const guard: Guard = createGuard(
+      { exemptPeers, shared, storedBans: dataDir === null ? [] : await loadBans(dataDir, log) },
+      {
+        clock,
+        log,
+        cutOff: (peerId, reason) => cutOff(libp2p, peerId, reason),
+        onBansChanged() {
+          cancelSave ??= clock.after(SAVE_BANS_DELAY_MS, () => {
+            cancelSave = null;
+            void storeBans(guard);
+          });
+        },
+      },
+    );
+    const gossipOptions: GossipOptions = {
+      timing: { slotMs: options.slotMs, slotsPerEpoch: options.slotsPerEpoch },
+      forkDigests: options.forkDigests,
+      cures,
+      guard,
+      isSharedAddress: shared.has,
+      clock,
+      log,
+      counters,
+      onVerdict,
+    };
     const libp2p = await createLibp2pNode({
       privateKey,
       listen: options.listen,
       bootnodes,
       maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS,
+      guard,
+      clock,
       version: options.version,
       pubsub: gossipsubService(gossipOptions),
     });
@@ -124,15 +185,16 @@ export function createNetwork(
     await startLibp2p(libp2p, options.listen);
     gossip.start();
     const redialer = startRedialer(bootnodes, targetPeers, { ...dependencies, libp2p });
-    running = { libp2p, gossip, reqresp, redialer };
+    running = { guard, libp2p, gossip, reqresp, redialer };
   }
 
   async function stop(): Promise<void> {
     // Asked to leave while still coming up: what was opened must be closed.
     await starting?.catch(() => {});
     if (running === null) return;
-    const { libp2p, reqresp, redialer } = running;
+    const { guard, libp2p, gossip, reqresp, redialer } = running;
     redialer.stop();
+    gossip.stop();
     const done = new AbortController();
     await Promise.race([reqresp.sayGoodbye(), sleep(clock, GOODBYE_TIMEOUT_MS, done.signal)]);
     const stopped = Promise.resolve(libp2p.stop()).catch((error) =>
@@ -142,6 +204,7 @@ export function createNetwork(
     done.abort();
     for (const connection of libp2p.getConnections()) connection.abort(new Error("the node stops"));
     running = null;
+    await storeBans(guard);
   }
 
   function mustRun(): Running {
@@ -149,7 +212,7 @@ export function createNetwork(
     return running;
   }
 
-  function peerInfo({ libp2p, gossip }: Running, peerId: PeerId): PeerInfo[] {
+  function peerInfo({ guard, libp2p, gossip }: Running, peerId: PeerId): PeerInfo[] {
     const [connection] = libp2p.getConnections(peerId);
     if (connection === undefined) return [];
     const id = peerId.toString();
@@ -162,6 +225,7 @@ export function createNetwork(
         agent: agents.get(id) ?? null,
         score: gossip.score(id),
         meshTopics: gossip.meshTopics(id),
+        guard: guard.totals(id),
       },
     ];
   }
@@ -200,6 +264,10 @@ export function createNetwork(
       const peer = running?.libp2p.getPeers().find((candidate) => candidate.toString() === peerId);
       if (running !== null && peer !== undefined) hangUp(running.libp2p, peer, reason);
     },
+    penalize(peerId, fault, count = 1) {
+      running?.guard.meter(peerId).spend(fault, count);
+    },
+    disconnects: () => Object.fromEntries(disconnects),
     counters: () => ({ ...counters }),
   };
 }

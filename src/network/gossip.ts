@@ -20,10 +20,12 @@ import type { Counters } from "./counters.ts";
 import type { Cure } from "./cures/cure.ts";
 import { compressBlock } from "./encoding.ts";
 import { type GossipsubInternals, gossipsubInternals } from "./gossipsub_internals.ts";
+import { attachGuard } from "./guard/attach.ts";
+import type { Guard } from "./guard/guard.ts";
 import { computeMessageId, computeRawKey, messageIdToString } from "./message_id.ts";
 import type { GossipTopic, GossipVerdict, PublishOutcome, TopicName } from "./network.ts";
 import { peerScoreParams, SCORE_THRESHOLDS, type ScoreTiming, topicScoreParams } from "./scoring.ts";
-import { formatTopic, MAX_PAYLOAD_SIZE_BYTES, parseTopic, TOPIC_NAMES, topicProfile } from "./topics.ts";
+import { formatTopic, MAX_RPC_SIZE_BYTES, parseTopic, TOPIC_NAMES, topicProfile } from "./topics.ts";
 
 /** @spec phase0/p2p-interface.md#the-gossip-domain-gossipsub */
 export const HEARTBEAT_INTERVAL_MS = 700;
@@ -33,8 +35,6 @@ const MCACHE_GOSSIP = 3;
 /** A message is forgotten at the sixth heartbeat after it came, which may be little more than five away. */
 export const VERDICT_DEADLINE_MS = (MCACHE_LENGTH - 1) * HEARTBEAT_INTERVAL_MS;
 
-/** The largest RPC frame: a payload of the largest size as snappy can bloat it, and its envelope. @spec phase0/p2p-interface.md#max_message_size */
-const MAX_RPC_SIZE_BYTES = 32 + MAX_PAYLOAD_SIZE_BYTES + Math.floor(MAX_PAYLOAD_SIZE_BYTES / 6) + 1024;
 /** Bytes that may wait for a slow peer; beyond it the stream is reset, and the peer hung up (`cures/outbound_watchdog.ts`). */
 const MAX_OUTBOUND_BUFFER_BYTES = 16 * 1024 * 1024;
 /** What the library can send: its frames end at 4 MiB, below the 10 MiB that a payload may have and that we take in. */
@@ -63,6 +63,9 @@ export interface GossipOptions {
   /** Of the network's whole fork schedule, hex without 0x. */
   readonly forkDigests: readonly string[];
   readonly cures: readonly Cure[];
+  readonly guard: Guard;
+  /** Whether many peers share the address. */
+  readonly isSharedAddress: (ip: string) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly counters: Counters;
@@ -71,7 +74,7 @@ export interface GossipOptions {
 
 /** The libp2p service; `createGossip` takes over what it makes. */
 export function gossipsubService(options: GossipOptions): (components: GossipSubComponents) => GossipSub {
-  const { timing, cures, counters } = options;
+  const { timing, cures, guard, isSharedAddress, counters } = options;
   const base: Partial<GossipsubOpts> = {
     globalSignaturePolicy: StrictNoSign,
     D: 8,
@@ -93,6 +96,8 @@ export function gossipsubService(options: GossipOptions): (components: GossipSub
     // peer's pending GRAFT, PRUNE and IHAVE to it, which the next peers then receive as theirs.
     batchPublish: true,
     idontwantMinDataSize: IDONTWANT_MIN_SIZE_BYTES,
+    // One, and one that replaces it.
+    maxInboundStreams: 2,
     maxInboundDataLength: MAX_RPC_SIZE_BYTES,
     maxOutboundBufferSize: MAX_OUTBOUND_BUFFER_BYTES,
     decodeRpcLimits: DECODE_LIMITS,
@@ -103,7 +108,7 @@ export function gossipsubService(options: GossipOptions): (components: GossipSub
     },
     msgIdToStrFn: messageIdToString,
     fastMsgIdFn: ({ topic, data }) => computeRawKey(topic, data ?? new Uint8Array()),
-    scoreParams: peerScoreParams(timing),
+    scoreParams: peerScoreParams(timing, { applicationScore: guard.applicationScore, isSharedAddress }),
     scoreThresholds: SCORE_THRESHOLDS,
   };
   return gossipsub(cures.reduce((current, cure) => cure.configure?.(current, counters) ?? current, base));
@@ -121,6 +126,7 @@ export interface Gossip {
   score(peerId: string): number;
   meshTopics(peerId: string): string[];
   meshPeerCount(name: TopicName, forkDigest: string): number;
+  stop(): void;
 }
 
 export function createGossip(
@@ -128,19 +134,28 @@ export function createGossip(
   libp2p: Libp2p<{ pubsub: GossipSub }>,
   hangUp: (peerId: PeerId, reason: string) => void,
 ): Gossip {
-  const { timing, forkDigests, cures, clock, log, counters, onVerdict } = options;
+  const { timing, forkDigests, cures, guard, clock, log, counters, onVerdict } = options;
   const pubsub = gossipsubInternals(libp2p.services.pubsub);
-  for (const cure of cures) cure.install?.({ pubsub, libp2p, clock, log, counters, hangUp });
+  for (const cure of cures) cure.install?.({ pubsub, libp2p, guard, clock, log, counters, hangUp });
+  attachGuard(pubsub, guard);
 
   const subscribed = new Map<string, BoundaryTopic>();
   const boundary = createBoundary({
     pubsub,
     topics: subscribed,
     verdictDeadlineMs: VERDICT_DEADLINE_MS,
+    isRefused: guard.isRefused,
+    forget({ messageId, topic, wireData }) {
+      pubsub.seenCache.entries.delete(messageId);
+      pubsub.fastMsgIdCache.entries.delete(computeRawKey(topic, wireData));
+    },
     clock,
     log,
     counters,
-    onVerdict,
+    onVerdict(verdict) {
+      guard.judged(verdict);
+      onVerdict(verdict);
+    },
   });
   connectBoundary(pubsub, boundary);
   for (const forkDigest of forkDigests) {
@@ -191,6 +206,7 @@ export function createGossip(
     score: (peerId) => pubsub.getScore(peerId),
     meshTopics: (peerId) => [...pubsub.mesh].filter(([, peers]) => peers.has(peerId)).map(([topic]) => topic),
     meshPeerCount: (name, forkDigest) => pubsub.mesh.get(formatTopic(name, forkDigest))?.size ?? 0,
+    stop: () => boundary.stop(),
   };
 }
 

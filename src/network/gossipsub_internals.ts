@@ -2,8 +2,9 @@
  * The parts of gossipsub 17.1.1 that its public types leave out and the cures need. Looked at once, at construction:
  * a new version of the library that has moved any of them must stop the node, not silently undo a cure.
  */
+import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import type { PeerScoreParams } from "@chainsafe/libp2p-gossipsub/score";
-import type { PeerId } from "@libp2p/interface";
+import type { PeerId, Stream } from "@libp2p/interface";
 import { CodedError } from "../base/errors.ts";
 
 export interface CachedMessage {
@@ -20,21 +21,47 @@ export interface PeerStatsInternals {
   readonly knownIPs: Set<string>;
 }
 
+export interface SimpleTimeCacheInternals {
+  readonly entries: Map<string, unknown>;
+  put(key: string, value: unknown): boolean;
+}
+
+export interface MessageDeliveriesInternals {
+  readonly records: Map<string, unknown>;
+  readonly queue: { shift(): { readonly msgId: string } | undefined };
+  ensureRecord(messageId: string): unknown;
+}
+
 export interface PeerScoreInternals {
   readonly params: PeerScoreParams;
   readonly peerStats: Map<string, PeerStatsInternals>;
+  readonly deliveryRecords: MessageDeliveriesInternals;
   addPeer(peerId: string): void;
+  removeIPsForPeer(peerId: string, ips: Set<string>): void;
+  duplicateMessage(from: string, messageId: string, topic: string): void;
+  rejectInvalidMessage(from: string, topic: string): void;
   deliverMessage(from: string, messageId: string, topic: string): void;
 }
 
 export interface GossipsubInternals extends EventTarget {
   readonly peers: Map<string, PeerId>;
   readonly mesh: Map<string, Set<string>>;
+  readonly backoff: Map<string, Map<string, number>>;
+  readonly streamsInbound: Map<string, { close(): Promise<void> }>;
   readonly streamsOutbound: Map<string, unknown>;
+  readonly seenCache: SimpleTimeCacheInternals;
+  readonly fastMsgIdCache: SimpleTimeCacheInternals;
+  readonly publishedMessageIds: SimpleTimeCacheInternals;
   readonly allowedTopics: Set<string>;
   readonly topicValidators: Map<string, () => string>;
   readonly mcache: MessageCacheInternals;
   readonly score: PeerScoreInternals;
+  isStarted(): boolean;
+  createInboundStream(peerId: PeerId, stream: Stream): void;
+  decodeRpc(bytes: Uint8Array): RPC;
+  handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void>;
+  handleIHave(peerId: string, ihave: RPC.ControlIHave[]): RPC.ControlIWant[];
+  handlePrune(peerId: string, prune: RPC.ControlPrune[]): Promise<void>;
   getScore(peerId: string): number;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
@@ -49,7 +76,15 @@ type Shape = { readonly [path: string]: "map" | "set" | "object" | number };
 const SHAPE: Shape = {
   peers: "map",
   mesh: "map",
+  backoff: "map",
+  streamsInbound: "map",
   streamsOutbound: "map",
+  "seenCache.entries": "map",
+  "seenCache.put": 2,
+  "fastMsgIdCache.entries": "map",
+  "fastMsgIdCache.put": 2,
+  "publishedMessageIds.entries": "map",
+  "publishedMessageIds.put": 2,
   allowedTopics: "set",
   topicValidators: "map",
   "mcache.msgs": "map",
@@ -57,8 +92,20 @@ const SHAPE: Shape = {
   "mcache.getWithIWantCount": 2,
   "score.params.topics": "object",
   "score.peerStats": "map",
+  "score.deliveryRecords.records": "map",
+  "score.deliveryRecords.queue": "object",
+  "score.deliveryRecords.ensureRecord": 1,
   "score.addPeer": 1,
+  "score.removeIPsForPeer": 2,
+  "score.duplicateMessage": 3,
+  "score.rejectInvalidMessage": 2,
   "score.deliverMessage": 3,
+  isStarted: 0,
+  createInboundStream: 2,
+  decodeRpc: 1,
+  handleReceivedRpc: 2,
+  handleIHave: 2,
+  handlePrune: 2,
   getScore: 1,
   publish: 3,
   reportMessageValidationResult: 3,

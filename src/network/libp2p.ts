@@ -3,14 +3,17 @@ import type { GossipSub, GossipSubComponents } from "@chainsafe/libp2p-gossipsub
 import { noise } from "@chainsafe/libp2p-noise";
 import { bootstrap } from "@libp2p/bootstrap";
 import { type Identify, identify } from "@libp2p/identify";
-import type { Libp2p, PrivateKey } from "@libp2p/interface";
+import type { Connection, Libp2p, PrivateKey, Stream, StreamMessageEvent } from "@libp2p/interface";
 import { mplex } from "@libp2p/mplex";
-import { type Ping, ping } from "@libp2p/ping";
+import { PING_PROTOCOL, type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
+import type { Clock } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import { type Bootnode, parseListenAddress } from "./addresses.ts";
+import { createConnectionTap } from "./guard/connection_tap.ts";
+import type { Guard } from "./guard/guard.ts";
 
 /**
  * Connections a second from one address, beyond which they are refused before any cryptography. The library's 5 breaks
@@ -25,6 +28,12 @@ const DIAL_TIMEOUT_MS = 5_000;
 const SOCKET_INACTIVITY_TIMEOUT_MS = 60_000;
 /** A peer on a busy machine may stall for seconds; the library's 5 s would cut it off. */
 const PING_TIMEOUT_MS = 15_000;
+/**
+ * Streams that a peer may have open: gossip, identify, ping and each request twice are fewer than 20. Each may hold a
+ * window of 256 KiB before anybody reads it.
+ */
+const MAX_INBOUND_STREAMS = 64;
+const PING_BYTES = 32;
 /** The list's first dial; later ones are `peers.ts`'s. */
 const BOOTSTRAP_DELAY_MS = 50;
 
@@ -35,28 +44,32 @@ export interface Libp2pOptions {
   readonly listen: readonly string[];
   readonly bootnodes: readonly Bootnode[];
   readonly maxPeers: number;
+  readonly guard: Guard;
+  readonly clock: Clock;
   readonly version: string;
   readonly pubsub: (components: GossipSubComponents) => GossipSub;
 }
 
 /** A node that is not started yet. Throws `BAD_MULTIADDR`. */
 export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<Services>> {
-  const { bootnodes, version } = options;
+  const { bootnodes, guard, clock, version } = options;
   const listen = options.listen.map((address) => parseListenAddress(address).toString());
   const list = bootnodes.map(({ address }) => address.toString());
   const inactivity = {
     inboundSocketInactivityTimeout: SOCKET_INACTIVITY_TIMEOUT_MS,
     outboundSocketInactivityTimeout: SOCKET_INACTIVITY_TIMEOUT_MS,
   };
-  return createLibp2p<Services>({
+  const tap = createConnectionTap(guard);
+  const libp2p = await createLibp2p<Services>({
     start: false,
     privateKey: options.privateKey,
     nodeInfo: { name: "msgbus", version, userAgent: `msgbus/${version}` },
     addresses: { listen },
     transports: [tcp(inactivity)],
     connectionEncrypters: [noise()],
-    // mplex for old peers that speak nothing else.
-    streamMuxers: [yamux(), mplex()],
+    // mplex for old peers that speak nothing else; it hangs up at 5 new streams a second by itself.
+    streamMuxers: [tap.yamux(yamux({ maxInboundStreams: MAX_INBOUND_STREAMS })), mplex()],
+    connectionGater: tap.gater,
     peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],
     connectionManager: {
       maxConnections: options.maxPeers,
@@ -67,6 +80,22 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
     },
     connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS } },
     services: { identify: identify(), ping: ping(), pubsub: options.pubsub },
+  });
+  libp2p.use(PING_PROTOCOL, (stream, connection, next) => {
+    if (stream.direction === "inbound") clock.after(0, () => countPings(stream, connection, guard));
+    next(stream, connection);
+  });
+  return libp2p;
+}
+
+/**
+ * The ping service answers at any rate (CVE-2024-32984 in rust-libp2p). Called when it listens itself: a stream hands what
+ * has come to its first listener alone.
+ */
+function countPings(stream: Stream, { remotePeer }: Connection, guard: Guard): void {
+  const meter = guard.meter(remotePeer.toString());
+  stream.addEventListener("message", (event: StreamMessageEvent) => {
+    meter.spend("pings", event.data.byteLength / PING_BYTES);
   });
 }
 

@@ -33,6 +33,8 @@ export interface GossipVerdict {
   readonly topic: TopicName;
   readonly forkDigest: string;
   readonly peerId: string;
+  /** As it came, compressed. */
+  readonly sizeBytes: number;
   readonly verdict: Verdict;
   /** From receipt to answer. */
   readonly elapsedMs: number;
@@ -56,7 +58,12 @@ export interface PeerInfo {
   readonly score: number;
   /** Topics in whose mesh the peer is. */
   readonly meshTopics: string[];
+  /** What the peer has spent of the guard's limits, by kind (`guard/limits.ts`). */
+  readonly guard: Readonly<Record<string, number>>;
 }
+
+/** What a part above the network may hold against a peer. */
+export type PeerFault = "parkedExpired";
 
 /** @spec fulu/p2p-interface.md#status-v2 */
 export interface StatusMessage {
@@ -107,7 +114,11 @@ export interface Network {
   requestBlocksByRange(peerId: string, startSlot: number, count: number): Promise<WireBlock[]>;
   requestBlocksByRoot(peerId: string, roots: Uint8Array[]): Promise<WireBlock[]>;
   requestStatus(peerId: string): Promise<StatusMessage>;
-  /** Hangs up; the peer may dial again. */
+  /** Hangs up; the peer may dial again. `reason`: a code, for log and metrics. */
   disconnect(peerId: string, reason: string): void;
+  /** Lowers the peer's score; one that has used up its allowance is hung up and refused. */
+  penalize(peerId: string, fault: PeerFault, count?: number): void;
+  /** Peers hung up by us, by reason. */
+  disconnects(): Readonly<Record<string, number>>;
   counters(): Readonly<Counters>;
 }

@@ -9,6 +9,8 @@ import type { TopicName } from "./network.ts";
 
 /** The largest uncompressed payload that the protocol lets anyone send. @spec phase0/p2p-interface.md#configuration */
 export const MAX_PAYLOAD_SIZE_BYTES = 10 * 1024 * 1024;
+/** The largest RPC frame: a payload of the largest size as snappy can bloat it, and its envelope. @spec phase0/p2p-interface.md#max_message_size */
+export const MAX_RPC_SIZE_BYTES = 32 + MAX_PAYLOAD_SIZE_BYTES + Math.floor(MAX_PAYLOAD_SIZE_BYTES / 6) + 1024;
 
 export interface TopicProfile {
   /** Messages that claim to be larger are never decompressed. */

@@ -7,11 +7,13 @@ import {
   type IncomingMessage,
   MAX_PENDING_BYTES,
   MAX_PENDING_VERDICTS,
+  PACE_MS,
+  VAIN_CALLS_BURST,
 } from "../../src/network/boundary.ts";
 import { createCounters } from "../../src/network/counters.ts";
 import type { GossipHandler, GossipVerdict } from "../../src/network/network.ts";
 import type { Verdict } from "../../src/validation/verdict.ts";
-import { ACCEPT, DIGEST, EXIT, EXIT_TOPIC } from "./nodes.ts";
+import { ACCEPT, DIGEST, EXIT, EXIT_TOPIC, IGNORE } from "./nodes.ts";
 
 const DEADLINE_MS = 3_500;
 const VALID: Verdict = { result: "accept", code: "VALID" };
@@ -19,17 +21,26 @@ const VALID: Verdict = { result: "accept", code: "VALID" };
 /** A boundary with its report to gossipsub in `reports`, on a clock that the test moves. */
 function setUp(handler: GossipHandler) {
   let nowMs = 0;
-  const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => () => {}, every: () => () => {} };
+  const after = (_: number, task: () => void) => {
+    pace = task;
+    return () => {};
+  };
+  const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after, every: () => () => {} };
   const reports: string[] = [];
   const verdicts: GossipVerdict[] = [];
   const counters = createCounters();
   const topics = new Map<string, BoundaryTopic>([[EXIT_TOPIC, { name: EXIT, forkDigest: DIGEST, handler }]]);
+  const refused = new Set<string>();
+  const forgotten: string[] = [];
+  let pace: (() => void) | null = null;
   const boundary = createBoundary({
     pubsub: {
       reportMessageValidationResult: (id, _peer, acceptance) => void reports.push(`${id} ${acceptance}`),
     },
     topics,
     verdictDeadlineMs: DEADLINE_MS,
+    isRefused: (peerId) => refused.has(peerId),
+    forget: ({ messageId }) => void forgotten.push(messageId),
     clock,
     log: silentLogger,
     counters,
@@ -40,7 +51,14 @@ function setUp(handler: GossipHandler) {
   const passTime = (ms: number) => {
     nowMs += ms;
   };
-  return { boundary, reports, verdicts, counters, topics, receive, passTime };
+  /** Runs what the boundary has scheduled, if anything. */
+  const runPace = () => {
+    const task = pace;
+    pace = null;
+    task?.();
+    return task !== null;
+  };
+  return { boundary, reports, verdicts, counters, topics, receive, passTime, refused, forgotten, runPace };
 }
 
 /** A handler that answers when the test says so. */
@@ -57,7 +75,9 @@ describe("boundary", () => {
     const { receive, reports, verdicts } = setUp(ACCEPT);
     receive("a");
     expect(reports).toEqual(["a accept"]);
-    expect(verdicts).toEqual([{ topic: EXIT, forkDigest: DIGEST, peerId: "peer", verdict: VALID, elapsedMs: 0 }]);
+    expect(verdicts).toEqual([
+      { topic: EXIT, forkDigest: DIGEST, peerId: "peer", sizeBytes: 10, verdict: VALID, elapsedMs: 0 },
+    ]);
   });
 
   it("holds a message until its verdict, and tells how long that took", async () => {
@@ -130,7 +150,55 @@ describe("boundary", () => {
     release[0]?.(VALID);
     await settled();
     receive("next");
-    expect(release.length).toBe(MAX_PENDING_VERDICTS + 1);
+    expect(reports).toEqual(["over ignore", "0 accept"]);
+  });
+
+  it("calls no handler for more than a burst of one peer's messages, and for the rest bit by bit", () => {
+    const { receive, verdicts, passTime, runPace } = setUp(IGNORE);
+    for (let i = 0; i < 200; i++) receive(`${i}`);
+    expect(verdicts.length).toBe(VAIN_CALLS_BURST);
+    passTime(1000);
+    runPace();
+    expect(verdicts.length).toBe(2 * VAIN_CALLS_BURST);
+    receive("of another", { peerId: "other" });
+    expect(verdicts.at(-1)?.peerId).toBe("other");
+    while (verdicts.length < 201) {
+      passTime(PACE_MS);
+      expect(runPace()).toBe(true);
+    }
+    expect(verdicts.filter(({ peerId }) => peerId === "peer").length).toBe(200);
+  });
+
+  it("never delays what is accepted", () => {
+    const { receive, reports } = setUp(ACCEPT);
+    for (let i = 0; i < 10 * VAIN_CALLS_BURST; i++) receive(`${i}`);
+    expect(reports.length).toBe(10 * VAIN_CALLS_BURST);
+  });
+
+  it("takes room from the peer that holds most, and has what was dropped forgotten", () => {
+    const { handler, release } = heldHandler();
+    const { receive, reports, verdicts, forgotten } = setUp(handler);
+    for (let i = 0; i < MAX_PENDING_VERDICTS; i++) receive(`${i}`);
+    receive("honest", { peerId: "other" });
+    expect(release.length).toBe(VAIN_CALLS_BURST + 1);
+    const last = `${MAX_PENDING_VERDICTS - 1}`;
+    expect(reports).toEqual([`${last} ignore`]);
+    expect(verdicts[0]).toMatchObject({ peerId: "peer", verdict: { code: "QUEUE_FULL" } });
+    expect(forgotten).toEqual([last]);
+  });
+
+  it("judges nothing more of a peer that is hung up, and has it forgotten", () => {
+    const { receive, verdicts, forgotten, refused, runPace } = setUp(IGNORE);
+    for (let i = 0; i < VAIN_CALLS_BURST + 2; i++) receive(`${i}`);
+    refused.add("peer");
+    runPace();
+    receive("later");
+    expect(verdicts.slice(VAIN_CALLS_BURST).map(({ verdict }) => verdict.code)).toEqual([
+      "PEER_GONE",
+      "PEER_GONE",
+      "PEER_GONE",
+    ]);
+    expect(forgotten).toEqual([`${VAIN_CALLS_BURST}`, `${VAIN_CALLS_BURST + 1}`, "later"]);
   });
 
   it("bounds the bytes that wait, too", () => {

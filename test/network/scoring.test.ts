@@ -1,8 +1,11 @@
 import { createTopicScoreParams, validateTopicScoreParams } from "@chainsafe/libp2p-gossipsub/score";
 import { describe, expect, it } from "vitest";
+import { sharedRanges } from "../../src/network/guard/address_ranges.ts";
 import { peerScoreParams, SCORE_THRESHOLDS, topicScoreParams } from "../../src/network/scoring.ts";
 
 const MAINNET = { slotMs: 12_000, slotsPerEpoch: 32 };
+const SHARED = sharedRanges(["10.1.0.0/16"]);
+const SOURCES = { applicationScore: () => 0, isSharedAddress: SHARED.has };
 const DEVNET = { slotMs: 2_000, slotsPerEpoch: 8 };
 
 describe.each([
@@ -23,14 +26,17 @@ describe.each([
   });
 
   it("let no good service outweigh a rejected message for long", () => {
-    const { topicScoreCap = 0 } = peerScoreParams(timing);
+    const { topicScoreCap = 0 } = peerScoreParams(timing, SOURCES);
     const { topicWeight, invalidMessageDeliveriesWeight } = topicScoreParams("triggered_exit", timing);
     expect(topicScoreCap + topicWeight * invalidMessageDeliveriesWeight).toBeLessThan(0);
   });
 
-  it("never score peers down for sharing the loopback address, but do elsewhere", () => {
-    const params = peerScoreParams(timing);
-    expect(params.IPColocationFactorWhitelist?.has("127.0.0.1")).toBe(true);
+  it("never score peers down for sharing loopback or a declared test network, but do elsewhere", () => {
+    const params = peerScoreParams(timing, SOURCES);
+    const whitelisted = ["127.0.0.1", "127.8.9.1", "::1", "10.1.2.3", "10.2.0.1", "203.0.113.9"].filter((ip) =>
+      params.IPColocationFactorWhitelist?.has(ip),
+    );
+    expect(whitelisted).toEqual(["127.0.0.1", "127.8.9.1", "::1", "10.1.2.3"]);
     expect(params.IPColocationFactorWeight).toBeLessThan(0);
     expect(params.behaviourPenaltyWeight).toBeLessThan(0);
   });

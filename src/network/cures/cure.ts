@@ -4,10 +4,12 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Counters } from "../counters.ts";
 import type { GossipsubInternals } from "../gossipsub_internals.ts";
+import type { Guard } from "../guard/guard.ts";
 
 export interface CureContext {
   readonly pubsub: GossipsubInternals;
   readonly libp2p: Libp2p;
+  readonly guard: Guard;
   readonly clock: Clock;
   readonly log: Logger;
   readonly counters: Counters;

@@ -1,7 +1,10 @@
+import { boundedCachesCure } from "./bounded_caches.ts";
 import type { Cure } from "./cure.ts";
+import { inboundFramesCure } from "./inbound_frames.ts";
 import { iwantCure } from "./iwant.ts";
 import { outboundWatchdogCure } from "./outbound_watchdog.ts";
 import { p2DoubleCountCure } from "./p2_double_count.ts";
+import { pruneCure } from "./prune.ts";
 import { retainedScoreCure } from "./retained_score.ts";
 import { strictNoSignCure } from "./strict_no_sign.ts";
 
@@ -12,4 +15,7 @@ export const ALL_CURES: readonly Cure[] = [
   p2DoubleCountCure,
   retainedScoreCure,
   outboundWatchdogCure,
+  inboundFramesCure,
+  pruneCure,
+  boundedCachesCure,
 ];

@@ -1,0 +1,119 @@
+/**
+ * Counts what a peer does below gossip: the muxer's own frames and the streams that it opens. yamux answers pings, opens
+ * streams and takes window updates at any rate, and nothing above it hears of that.
+ */
+import type {
+  ComponentLogger,
+  ConnectionGater,
+  MessageStream,
+  PeerId,
+  StreamMessageEvent,
+  StreamMuxerFactory,
+} from "@libp2p/interface";
+import type { Guard, Meter } from "./guard.ts";
+import type { GuardKind } from "./limits.ts";
+
+const HEADER_BYTES = 12;
+const DATA = 0;
+const WINDOW_UPDATE = 1;
+const FLAG_SYN = 1;
+/** Data of fewer bytes costs more than it brings. */
+const CRUMB_BYTES = 8;
+
+/** What a yamux frame spends, or null where it spends nothing. @spec hashicorp/yamux spec.md#framing */
+function costOf(type: number, flags: number, lengthBytes: number): GuardKind | null {
+  if (type !== DATA && type !== WINDOW_UPDATE) return "muxerPings";
+  if ((flags & FLAG_SYN) !== 0) return "streams";
+  if (type === WINDOW_UPDATE) return "muxerControl";
+  return lengthBytes < CRUMB_BYTES ? "muxerCrumbs" : null;
+}
+
+/** Follows the frames of one connection. Frames are cut anywhere between two chunks. */
+class YamuxTap {
+  /** Null until the peer of the connection is known; it cannot have sent anything by then. */
+  meter: Meter | null = null;
+  readonly #header = new Uint8Array(HEADER_BYTES);
+  #headerBytes = 0;
+  #bodyBytes = 0;
+
+  /** False: stop. */
+  read(chunk: Uint8Array): boolean {
+    let offset = 0;
+    while (offset < chunk.length) {
+      if (this.#bodyBytes > 0) {
+        const skipped = Math.min(this.#bodyBytes, chunk.length - offset);
+        this.#bodyBytes -= skipped;
+        offset += skipped;
+        continue;
+      }
+      const part = chunk.subarray(offset, offset + HEADER_BYTES - this.#headerBytes);
+      this.#header.set(part, this.#headerBytes);
+      this.#headerBytes += part.length;
+      offset += part.length;
+      if (this.#headerBytes < HEADER_BYTES) return true;
+      this.#headerBytes = 0;
+      if (!this.#count()) return false;
+    }
+    return true;
+  }
+
+  #count(): boolean {
+    const view = new DataView(this.#header.buffer);
+    const type = view.getUint8(1);
+    const lengthBytes = view.getUint32(8);
+    if (type === DATA) this.#bodyBytes = lengthBytes;
+    const kind = costOf(type, view.getUint16(2), lengthBytes);
+    return kind === null || this.meter === null || this.meter.spend(kind);
+  }
+}
+
+export interface ConnectionTap {
+  /** Wraps a muxer, so that its connections are followed. */
+  yamux(factory: () => StreamMuxerFactory): (components: { logger: ComponentLogger }) => StreamMuxerFactory;
+  /** The guard's gater, and beside it the place where a connection's peer becomes known. */
+  readonly gater: ConnectionGater;
+}
+
+/**
+ * The upgrader makes the muxer and, without a pause, asks the gater about the upgraded connection: that is how the one
+ * made last gets its peer.
+ */
+export function createConnectionTap(guard: Guard): ConnectionTap {
+  let last: YamuxTap | null = null;
+
+  function follow(maConn: MessageStream): void {
+    const tap = new YamuxTap();
+    last = tap;
+    maConn.addEventListener("message", (event: StreamMessageEvent) => {
+      // Before the muxer's own listener, which then never sees the rest of a flood.
+      const parts = event.data instanceof Uint8Array ? [event.data] : event.data;
+      for (const part of parts) {
+        if (tap.meter?.refused !== true && tap.read(part)) continue;
+        event.stopImmediatePropagation();
+        return;
+      }
+    });
+  }
+
+  function onUpgraded(peerId: PeerId): boolean {
+    const meter = guard.meter(peerId.toString());
+    // mplex, of old peers, has none.
+    if (last !== null) last.meter = meter;
+    last = null;
+    return meter.refused;
+  }
+
+  return {
+    yamux: (factory) => () => {
+      const inner = factory();
+      return {
+        protocol: inner.protocol,
+        createStreamMuxer(maConn) {
+          follow(maConn);
+          return inner.createStreamMuxer(maConn);
+        },
+      };
+    },
+    gater: { ...guard.gater, denyInboundUpgradedConnection: onUpgraded, denyOutboundUpgradedConnection: onUpgraded },
+  };
+}
