@@ -20,7 +20,7 @@ import { createNetwork as createLibp2pNetwork } from "./network/create_network.t
 import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
 import type { Network, PublishOutcome } from "./network/network.ts";
-import { NodeApi } from "./node_api.ts";
+import { clientVersion, NodeApi } from "./node_api.ts";
 import type { NodeEventSink } from "./node_events.ts";
 import { NodeExits } from "./node_exits.ts";
 import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
@@ -29,7 +29,7 @@ import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config
 import type { CachedState } from "./state/beacon_state.ts";
 import { getInteropKey } from "./state/interop_keys.ts";
 import { readNetworkDir } from "./state/network_dir.ts";
-import { type FollowedContract, TriggeredExitValidator } from "./validation/triggered_exit.ts";
+import { TriggeredExitValidator } from "./validation/triggered_exit.ts";
 
 export interface NodeOptions {
   /** A directory that `msgbus genesis` wrote. */
@@ -152,6 +152,7 @@ class Node implements RunningNode {
         slotMs: config.SLOT_DURATION_MS,
         slotsPerEpoch: SLOTS_PER_EPOCH,
         forkDigests: scheduledForkDigests(config),
+        dataDir: options.dataDir,
       },
       {
         backend: {
@@ -190,7 +191,7 @@ class Node implements RunningNode {
       getViews: () => ({
         ...this.#chain.views(),
         synced: this.#chain.isSynced(),
-        contract: this.#followedContract(),
+        contract: this.#follower,
       }),
       clockEpoch: () => this.#chain.slots.currentEpoch,
     });
@@ -198,7 +199,10 @@ class Node implements RunningNode {
       validator: this.#validator,
       pool: this.#pool,
       headView: () => this.#chain.views().head,
-      publish: (ssz) => this.#publishExit(ssz),
+      publish: (ssz, isLate) => this.#publishExit(ssz, isLate),
+      isSynced: () => this.#chain.isSynced(),
+      penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
+      slotMs: config.SLOT_DURATION_MS,
       proveAgain: (exit) => this.#follower?.proveAgain(exit) ?? null,
       onAccepted: (triggeredExit) => this.#api.tell({ topic: "triggered_exit", triggeredExit }),
       onEvent: deps.onEvent,
@@ -209,7 +213,7 @@ class Node implements RunningNode {
       config,
       {
         beaconBlock: (wireData, context) => this.#chain.onGossipBlock(wireData, context),
-        triggeredExit: (wireData, { peerId }) => this.#exits.onGossip(wireData, peerId),
+        triggeredExit: (wireData, context) => this.#exits.onGossip(wireData, context),
         attestation: (subnet) => (wireData, context) => this.#chain.onGossipAttestation(wireData, subnet, context),
       },
       this.#network,
@@ -231,7 +235,7 @@ class Node implements RunningNode {
 
   async start(): Promise<void> {
     const { apiPort, apiHost } = this.#options;
-    const version = `msgbus/v${this.#options.version}/${process.platform}-${process.arch}`;
+    const version = clientVersion(this.#options.version);
     const { clock, log, onEvent } = this.#deps;
     const { slots } = this.#chain;
     this.#topics.update(slots.currentEpoch, this.#subnetCount);
@@ -244,7 +248,10 @@ class Node implements RunningNode {
     }
     slots.onSlot(() => this.#updateTopics());
     this.#chain.start();
-    this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => this.#tellMesh());
+    this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => {
+      this.#exits.sweep();
+      this.#tellMesh();
+    });
     onEvent({
       event: "ready",
       peerId: this.#network.peerId,
@@ -257,6 +264,7 @@ class Node implements RunningNode {
 
   async stop(): Promise<void> {
     this.#cancelTimer();
+    this.#exits.stop();
     const parts = [this.#server?.stop(), this.#chain.stop(), this.#follower?.stop(), this.#network.stop()];
     const outcomes = await Promise.allSettled(parts);
     // What is being written is written to its end, and nobody reads the archive any more.
@@ -299,16 +307,6 @@ class Node implements RunningNode {
     );
   }
 
-  #followedContract(): FollowedContract | null {
-    const follower = this.#follower;
-    if (follower === null) return null;
-    return {
-      finalizedCount: Number(follower.finalizedCount),
-      leafAt: (index) => follower.leafAt(BigInt(index)) ?? new Uint8Array(32),
-      rootAt: (count) => follower.rootAt(BigInt(count)) ?? new Uint8Array(32),
-    };
-  }
-
   #chainNetwork(): Parameters<typeof createChain>[0]["network"] {
     return {
       publishBlock: async (forkDigest, ssz) => void (await this.#network.publish("beacon_block", forkDigest, ssz)),
@@ -329,7 +327,8 @@ class Node implements RunningNode {
   #listenToChain(): void {
     const { onEvent } = this.#deps;
     const { events } = this.#chain;
-    events.on("block", ({ slot, root, optimistic }) => {
+    events.on("block", ({ slot, root, payload, optimistic }) => {
+      this.#exits.onBlockRoot(payload.messageBusRoot);
       onEvent({ event: "block", slot, blockRoot: root, optimistic });
       this.#api.tell({ topic: "block", slot, block: rootBytes(root), executionOptimistic: optimistic });
     });
@@ -337,6 +336,7 @@ class Node implements RunningNode {
       onEvent({ event: "exit_initiated", validatorIndex, pubkey: toHex(pubkey), exitEpoch }),
     );
     events.on("head", (event) => this.#onHead(event));
+    events.on("verified", () => this.#exits.onHead());
     events.on("finalized", ({ epoch, root, slot, blocks }) => {
       onEvent({ event: "finalized", epoch, blockRoot: root });
       const payload = blocks.at(-1)?.payload;
@@ -416,8 +416,8 @@ class Node implements RunningNode {
     });
   }
 
-  #publishExit(ssz: Uint8Array): Promise<PublishOutcome> {
-    return this.#network.publish("triggered_exit", this.#forkDigest(), ssz);
+  #publishExit(ssz: Uint8Array, isLate: boolean): Promise<PublishOutcome> {
+    return this.#network.publish("triggered_exit", this.#forkDigest(), ssz, { evenIfSeen: isLate });
   }
 
   #forkDigest(): string {
@@ -446,6 +446,7 @@ class Node implements RunningNode {
   #measure(): void {
     const metrics = this.#metrics;
     metrics.setPoolSize(this.#pool.size);
+    metrics.setParked(this.#exits.parkedCount);
     metrics.setPeers(this.#network.peers().length);
     for (const topic of MESH_TOPICS) {
       metrics.setMeshPeers(topic, this.#network.meshPeerCount(topic, this.#forkDigest()));

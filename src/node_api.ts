@@ -38,6 +38,11 @@ const SYNC_TOLERANCE_SLOTS = 1;
 /** Columns are no concern of this node; the least that identify lets a peer claim. */
 const CUSTODY_GROUP_COUNT = 4;
 
+/** What a node calls itself, in the form of other clients. */
+export function clientVersion(version: string): string {
+  return `msgbus/v${version}/${process.platform}-${process.arch}`;
+}
+
 export class NodeApi implements ApiBackend {
   readonly #deps: NodeApiDeps;
   readonly #listeners = new Set<(event: ApiEvent) => void>();

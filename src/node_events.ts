@@ -1,8 +1,5 @@
 /** What a running node tells: one value an event, one NDJSON line each under `--json`. */
-import type { VerdictResult } from "./validation/verdict.ts";
-
-/** Where an operation came from. */
-export type OperationSource = "gossip" | "execution" | "api";
+import type { OperationSource, VerdictResult } from "./validation/verdict.ts";
 
 export type NodeEvent =
   | {

@@ -4,8 +4,9 @@ import type { Clock } from "./base/clock.ts";
 import { errorMessage } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import type { MessageOrigin } from "./execution/follower.ts";
-import type { PublishOutcome } from "./network/network.ts";
-import type { NodeEventSink, OperationSource } from "./node_events.ts";
+import type { GossipContext, PublishOutcome } from "./network/network.ts";
+import type { NodeEventSink } from "./node_events.ts";
+import { ExitParking, type WaitingExit } from "./node_parking.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { TriggeredExit } from "./spec/types.ts";
 import type { StateView } from "./state/view.ts";
@@ -15,22 +16,29 @@ import type {
   TriggeredExitValidator,
   VerifiedTriggeredExit,
 } from "./validation/triggered_exit.ts";
-import type { TriggeredExitCode, TriggeredExitVerdict } from "./validation/verdict.ts";
+import type { OperationSource, TriggeredExitCode, TriggeredExitVerdict } from "./validation/verdict.ts";
 
 /** What became of an exit that was submitted to this node. */
 export type Submission =
   | { readonly status: "published"; readonly recipients: number }
   | { readonly status: "known" }
+  /** Its root is not stored yet: it is judged again when it is, and published if it is valid then. */
+  | { readonly status: "deferred" }
   | { readonly status: "refused"; readonly code: TriggeredExitCode };
 
 export interface NodeExitsDeps {
   readonly validator: TriggeredExitValidator;
   readonly pool: TriggeredExitPool;
   headView(): StateView;
-  publish(ssz: Uint8Array): Promise<PublishOutcome>;
+  /** `isLate`: gossip brought it before, and it was ignored then. */
+  publish(ssz: Uint8Array, isLate: boolean): Promise<PublishOutcome>;
   /** The same operation against the newest root; null where the node follows no contract, or it is not the contract's. */
   proveAgain(exit: TriggeredExit): TriggeredExit | null;
   onAccepted(exit: TriggeredExit): void;
+  isSynced(): boolean;
+  /** The peer brought `count` exits whose root no block had. */
+  penalize(peerId: string, count: number): void;
+  readonly slotMs: number;
   readonly onEvent: NodeEventSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -54,17 +62,35 @@ interface Arrival {
 export class NodeExits {
   readonly #deps: NodeExitsDeps;
   readonly #unsent = new Map<number, VerifiedTriggeredExit>();
+  readonly #parking: ExitParking;
 
   constructor(deps: NodeExitsDeps) {
     this.#deps = deps;
+    this.#parking = new ExitParking({
+      slotMs: deps.slotMs,
+      isSynced: deps.isSynced,
+      judgeAgain: (exit, isHeld) => this.#judgeAgain(exit, isHeld),
+      penalize: deps.penalize,
+      clock: deps.clock,
+    });
+  }
+
+  /** Exits that wait for their root. */
+  get parkedCount(): number {
+    return this.#parking.size;
   }
 
   /** A gossip message as it came off the wire. */
-  onGossip(wireData: Uint8Array, peerId: string): TriggeredExitVerdict {
+  onGossip(
+    wireData: Uint8Array,
+    { peerId, receivedMs }: Pick<GossipContext, "peerId" | "receivedMs">,
+  ): TriggeredExitVerdict | Promise<TriggeredExitVerdict> {
     const startedMs = this.#deps.clock.monotonicMs();
     const outcome = this.#deps.validator.validateWireData(wireData);
     this.#conclude(outcome, { source: "gossip", peerId }, startedMs);
-    return outcome.verdict;
+    const { ssz, root, verdict } = outcome;
+    if (verdict.code !== "UNKNOWN_ROOT" || ssz === null || root === null) return verdict;
+    return this.#parking.hold({ ssz, root, source: "gossip", peerId }, receivedMs) ?? verdict;
   }
 
   /** An operation that this node formed of a message in the contract. */
@@ -78,8 +104,9 @@ export class NodeExits {
       transactionHash: toHex(origin.transactionHash),
       blockNumber: origin.blockNumber,
     });
-    const { operation } = this.#judgeByLastingRoot(exit, "execution", FORMED_ROOT_GONE);
-    if (operation !== null) void this.#spread(operation, pubkey);
+    const outcome = this.#judgeByLastingRoot(exit, "execution", FORMED_ROOT_GONE);
+    if (outcome.operation !== null) void this.#spread(outcome.operation, pubkey);
+    else this.#parkOwn(outcome, "execution");
   }
 
   /** An operation that a user of the API submitted. */
@@ -93,12 +120,30 @@ export class NodeExits {
       this.#deps.pool.adopt(validatorIndex);
       return { status: "known" };
     }
-    return { status: "refused", code: verdict.code };
+    return this.#parkOwn(outcome, "api") ? { status: "deferred" } : { status: "refused", code: verdict.code };
   }
 
-  /** The head moved: what reached nobody is sent again, while its root lasts. */
+  /** A block was imported, on any branch, whose payload has this root. */
+  onBlockRoot(root: Uint8Array): void {
+    this.#parking.onBlockRoot(root);
+  }
+
+  /** Once a second or so: gives up what has waited too long for its root. */
+  sweep(): void {
+    this.#parking.sweep();
+  }
+
+  stop(): void {
+    this.#parking.stop();
+  }
+
+  /**
+   * The head moved, or roots of its branch were verified: what waited for them is judged, and what reached nobody is sent
+   * again, while its root lasts.
+   */
   onHead(): void {
     const { roots } = this.#deps.headView();
+    this.#parking.onStored((root) => roots.has(root));
     for (const [validatorIndex, exit] of this.#unsent) {
       this.#unsent.delete(validatorIndex);
       if (isLasting(exit.root, roots)) void this.#spread(exit, toHex(TriggeredExit.deserialize(exit.ssz).data.pubkey));
@@ -115,6 +160,18 @@ export class NodeExits {
     const fresh = rootGone.has(outcome.verdict.code) ? this.#deps.proveAgain(exit) : null;
     if (fresh === null || TriggeredExit.equals(fresh, exit)) return outcome;
     return this.#judge(fresh, { source, peerId: null });
+  }
+
+  #judgeAgain({ ssz, source, peerId }: WaitingExit, isHeld: boolean): TriggeredExitVerdict {
+    const exit = TriggeredExit.deserialize(ssz);
+    const { operation, verdict } = this.#judge(exit, { source, peerId });
+    if (operation !== null && !isHeld) void this.#spread(operation, toHex(exit.data.pubkey), source === "gossip");
+    return verdict;
+  }
+
+  #parkOwn({ verdict, ssz, root }: TriggeredExitOutcome, source: "execution" | "api"): boolean {
+    if (verdict.code !== "UNKNOWN_ROOT" || ssz === null || root === null) return false;
+    return this.#parking.park({ ssz, root, source, peerId: null });
   }
 
   #judge(exit: TriggeredExit, arrival: Arrival): TriggeredExitOutcome {
@@ -146,12 +203,12 @@ export class NodeExits {
     });
   }
 
-  async #spread(exit: VerifiedTriggeredExit, pubkey: string): Promise<number> {
+  async #spread(exit: VerifiedTriggeredExit, pubkey: string, isLate = false): Promise<number> {
     const { pool, publish, onEvent, log } = this.#deps;
     // A duplicate has been on its way before: another node formed the same bytes.
     let outcome = { recipients: 0, duplicate: false };
     try {
-      outcome = await publish(exit.ssz);
+      outcome = await publish(exit.ssz, isLate);
     } catch (error) {
       log.warn(
         { pubkey, error: errorMessage(error) },

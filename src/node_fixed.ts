@@ -6,12 +6,14 @@ import { readFile, stat } from "node:fs/promises";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { createMetrics } from "./api/metrics.ts";
 import { type ApiServer, startApiServer } from "./api/server.ts";
+import type { CancelTimer } from "./base/clock.ts";
 import { CodedError, errorMessage } from "./base/errors.ts";
 import { createNetwork } from "./network/create_network.ts";
+import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
 import type { Network, StatusMessage } from "./network/network.ts";
 import type { NodeDeps, RunningNode } from "./node.ts";
-import { type ApiChain, NodeApi } from "./node_api.ts";
+import { type ApiChain, clientVersion, NodeApi } from "./node_api.ts";
 import { NodeExits } from "./node_exits.ts";
 import { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
@@ -164,6 +166,8 @@ class FixedNode implements RunningFixedNode {
   readonly #metrics = createMetrics();
   readonly #pool = new TriggeredExitPool();
   #server: ApiServer | null = null;
+  #cancelTimer: CancelTimer = () => {};
+  #toldMesh = 0;
 
   constructor(options: FixedNodeOptions, deps: NodeDeps, chain: FixedChain, privateKey: Uint8Array) {
     const { clock, random, log, onEvent } = deps;
@@ -182,6 +186,7 @@ class FixedNode implements RunningFixedNode {
         slotMs: config.SLOT_DURATION_MS,
         slotsPerEpoch: SLOTS_PER_EPOCH,
         forkDigests: [this.#forkDigest],
+        dataDir: options.dataDir,
       },
       {
         backend: {
@@ -204,7 +209,10 @@ class FixedNode implements RunningFixedNode {
       }),
       pool: this.#pool,
       headView: () => views.head,
-      publish: (ssz) => this.#network.publish(TOPIC, this.#forkDigest, ssz),
+      publish: (ssz, isLate) => this.#network.publish(TOPIC, this.#forkDigest, ssz, { evenIfSeen: isLate }),
+      isSynced: () => true,
+      penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
+      slotMs: config.SLOT_DURATION_MS,
       proveAgain: () => null,
       onAccepted: (triggeredExit) => this.#api.tell({ topic: TOPIC, triggeredExit }),
       onEvent,
@@ -222,7 +230,7 @@ class FixedNode implements RunningFixedNode {
     this.#network.subscribe({
       name: TOPIC,
       forkDigest: this.#forkDigest,
-      handler: (wireData, { peerId }) => this.#exits.onGossip(wireData, peerId),
+      handler: (wireData, context) => this.#exits.onGossip(wireData, context),
     });
   }
 
@@ -231,11 +239,13 @@ class FixedNode implements RunningFixedNode {
   }
 
   async start(): Promise<void> {
-    const { apiPort, apiHost, version } = this.#options;
+    const { apiPort, apiHost } = this.#options;
+    const version = clientVersion(this.#options.version);
     const { clock, log, onEvent } = this.#deps;
     await this.#network.start();
     this.#metrics.onScrape(() => {
       this.#metrics.setPoolSize(this.#pool.size);
+      this.#metrics.setParked(this.#exits.parkedCount);
       this.#metrics.setPeers(this.#network.peers().length);
       this.#metrics.setMeshPeers(TOPIC, this.#network.meshPeerCount(TOPIC, this.#forkDigest));
       this.#metrics.setHeadSlot(this.#chain.head.slot);
@@ -244,6 +254,10 @@ class FixedNode implements RunningFixedNode {
       const apiDeps = { backend: this.#api, metrics: this.#metrics, logger: log.child({ room: "api" }), clock };
       this.#server = await startApiServer({ host: apiHost, port: apiPort, version }, apiDeps);
     }
+    this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => {
+      this.#exits.sweep();
+      this.#tellMesh();
+    });
     onEvent({
       event: "ready",
       peerId: this.#network.peerId,
@@ -258,7 +272,16 @@ class FixedNode implements RunningFixedNode {
     this.#chain.holdTimeAt(unixMs);
   }
 
+  #tellMesh(): void {
+    const peers = this.#network.meshPeerCount(TOPIC, this.#forkDigest);
+    if (peers === this.#toldMesh) return;
+    this.#toldMesh = peers;
+    this.#deps.onEvent({ event: "mesh", topic: TOPIC, peers });
+  }
+
   async stop(): Promise<void> {
+    this.#cancelTimer();
+    this.#exits.stop();
     for (const outcome of await Promise.allSettled([this.#server?.stop(), this.#network.stop()])) {
       if (outcome.status === "rejected") {
         this.#deps.log.warn({ error: errorMessage(outcome.reason) }, "a part did not stop cleanly");

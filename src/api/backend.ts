@@ -73,10 +73,13 @@ export interface ApiState extends ChainPointMeta {
   getValidator(id: ValidatorId): ApiValidator | null;
 }
 
-/** `known`: this very exit is in the pool already, so that sending it again is no failure. */
+/**
+ * `known`: this very exit is in the pool already, so that sending it again is no failure. `deferred`: its root is not
+ * stored yet; it is judged again when it is, and published if it is valid then.
+ */
 export type SubmitOutcome =
   | { readonly status: "published"; readonly recipients: number }
-  | { readonly status: "known" }
+  | { readonly status: "known" | "deferred" }
   | { readonly status: "refused"; readonly code: TriggeredExitCode };
 
 /** Roots are 32 bytes; the fields are those of the Beacon API's events. */

@@ -77,6 +77,7 @@ export async function submitPoolTriggeredExits(backend: ApiBackend, body: unknow
   const outcomes = await backend.submitTriggeredExits(parsed.flatMap((item) => ("value" in item ? [item.value] : [])));
   const failures: ItemFailure[] = [];
   const accepted: unknown[] = [];
+  let hasDeferred = false;
   let next = 0;
   parsed.forEach((item, index) => {
     if ("problem" in item) {
@@ -85,10 +86,11 @@ export async function submitPoolTriggeredExits(backend: ApiBackend, body: unknow
     }
     const outcome = outcomes[next++];
     if (outcome === undefined) throw new Error("The backend left a submission without an outcome");
+    hasDeferred ||= outcome.status === "deferred";
     if (outcome.status === "refused") failures.push(itemFailure(index, outcome.code, REFUSALS[outcome.code]));
     else accepted.push(acceptedJson(outcome));
   });
-  if (failures.length === 0) return data(accepted);
+  if (failures.length === 0) return { ...data(accepted), status: hasDeferred ? 202 : 200 };
   const rest = accepted.length === 0 ? "" : `, the other ${accepted.length} accepted`;
   return failure(400, `${failures.length} of ${items.length} triggered exits refused${rest}`, failures);
 }
@@ -100,7 +102,7 @@ function itemFailure(index: number, reason: string, sentence: string): ItemFailu
 function acceptedJson(outcome: Exclude<SubmitOutcome, { status: "refused" }>): unknown {
   return outcome.status === "published"
     ? { status: "published", recipients: String(outcome.recipients) }
-    : { status: "known" };
+    : { status: outcome.status };
 }
 
 async function withState(backend: ApiBackend, stateId: string, read: (state: ApiState) => Answer): Promise<Answer> {

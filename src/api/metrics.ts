@@ -21,6 +21,7 @@ export interface Metrics {
   /** A bounded queue was full and dropped an entry. */
   countQueueDrop(queue: string): void;
   setPoolSize(triggeredExits: number): void;
+  setParked(triggeredExits: number): void;
   setPeers(connected: number): void;
   setMeshPeers(topic: string, peers: number): void;
   setHeadSlot(slot: number): void;
@@ -77,6 +78,7 @@ export function createMetrics(): Metrics {
   });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const poolSize = gauge("msgbus_pool_triggered_exits", "Triggered exits in the pool");
+  const parked = gauge("msgbus_parked_triggered_exits", "Triggered exits that wait for their root");
   const peers = gauge("msgbus_peers", "Connected peers");
   const headSlot = gauge("msgbus_head_slot", "Slot of the head block");
   const finalizedSlot = gauge("msgbus_finalized_slot", "First slot of the finalized epoch");
@@ -98,6 +100,7 @@ export function createMetrics(): Metrics {
     countLateVerdict: (topic) => lateVerdicts.inc({ topic: topicOf(topic) }),
     countQueueDrop: (queue) => queueDrops.inc({ queue: queueLabel(queue) }),
     setPoolSize: (triggeredExits) => poolSize.set(triggeredExits),
+    setParked: (triggeredExits) => parked.set(triggeredExits),
     setPeers: (connected) => peers.set(connected),
     setMeshPeers: (topic, count) => meshPeers.set({ topic: topicOf(topic) }, count),
     setHeadSlot: (slot) => headSlot.set(slot),

@@ -10,6 +10,7 @@ import type { Logger } from "../base/log.ts";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../spec/preset.ts";
 import type { TriggeredExit } from "../spec/types.ts";
 import type { MessageSent } from "../state/execution_engine.ts";
+import type { FollowedContract } from "../validation/triggered_exit.ts";
 import { leafOf } from "./contract.ts";
 import { formTriggeredExit, isExitMessage, TRIGGERED_EXIT_TYPE } from "./form.ts";
 import { MessageTree } from "./message_tree.ts";
@@ -64,15 +65,6 @@ export interface MessageOrigin {
   /** 32 bytes. */
   readonly transactionHash: Uint8Array;
   readonly blockNumber: number;
-}
-
-/** The contract as gossip's proof rule asks about it; what is below `finalizedCount` never changes. */
-export interface FollowedContract {
-  readonly finalizedCount: bigint;
-  /** 32 bytes; null where that message is not followed. */
-  leafAt(index: bigint): Uint8Array | null;
-  /** `getMessageRoot()` at that count, 32 bytes; null where the count is not followed. */
-  rootAt(count: bigint): Uint8Array | null;
 }
 
 export interface FollowerOptions {

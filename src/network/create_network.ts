@@ -1,7 +1,7 @@
 /** Puts the network's parts together: libp2p, gossip behind its boundary, req/resp, redialing. */
 import type { IdentifyResult, Libp2p, PeerId } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
-import { type CancelTimer, type Clock, sleep } from "../base/clock.ts";
+import { type Clock, sleep } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -11,7 +11,7 @@ import type { Cure } from "./cures/cure.ts";
 import { ALL_CURES } from "./cures/index.ts";
 import { createGossip, type Gossip, type GossipOptions, gossipsubService } from "./gossip.ts";
 import { sharedRanges } from "./guard/address_ranges.ts";
-import { loadBans, saveBans } from "./guard/ban_file.ts";
+import { createBanFile } from "./guard/ban_file.ts";
 import { createGuard, type Guard } from "./guard/guard.ts";
 import { parsePrivateKey } from "./identity.ts";
 import { createLibp2pNode, type Services, startLibp2p } from "./libp2p.ts";
@@ -24,8 +24,6 @@ const DEFAULT_TARGET_PEERS = 25;
 const DEFAULT_MAX_PEERS = 60;
 const GOODBYE_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 3_000;
-/** Bans are written this long after the last change, so that a flood of them is one write. */
-const SAVE_BANS_DELAY_MS = 1_000;
 /** Distinct reasons of disconnects that are counted; what comes later is "OTHER". */
 const MAX_DISCONNECT_REASONS = 64;
 /** Of what a peer calls itself, kept for people to read. */
@@ -83,7 +81,7 @@ export function createNetwork(
   const bootnodes = options.bootnodes.map(parseBootnode).filter(({ peerId }) => peerId !== ownPeerId);
   const targetPeers = options.targetPeers ?? DEFAULT_TARGET_PEERS;
   const counters = createCounters();
-  const dataDir = options.dataDir ?? null;
+  const banFile = createBanFile(options.dataDir ?? null, { clock, log });
   const exemptPeers = new Set(options.exemptPeers);
   const shared = sharedRanges(options.testNetworks ?? []);
   /** By reason, MAX_DISCONNECT_REASONS at most. */
@@ -117,29 +115,14 @@ export function createNetwork(
     }
   }
 
-  async function storeBans(guard: Guard): Promise<void> {
-    if (dataDir === null) return;
-    try {
-      await saveBans(dataDir, guard.bans());
-    } catch (error) {
-      log.warn({ error: errorMessage(error) }, "The peer bans cannot be stored");
-    }
-  }
-
   async function start(): Promise<void> {
-    let cancelSave: CancelTimer | null = null;
     const guard: Guard = createGuard(
-      { exemptPeers, shared, storedBans: dataDir === null ? [] : await loadBans(dataDir, log) },
+      { exemptPeers, shared, storedBans: await banFile.load() },
       {
         clock,
         log,
         cutOff: (peerId, reason) => cutOff(libp2p, peerId, reason),
-        onBansChanged() {
-          cancelSave ??= clock.after(SAVE_BANS_DELAY_MS, () => {
-            cancelSave = null;
-            void storeBans(guard);
-          });
-        },
+        onBansChanged: () => banFile.changed(guard.bans),
       },
     );
     const gossipOptions: GossipOptions = {
@@ -192,7 +175,7 @@ export function createNetwork(
     // Asked to leave while still coming up: what was opened must be closed.
     await starting?.catch(() => {});
     if (running === null) return;
-    const { guard, libp2p, gossip, reqresp, redialer } = running;
+    const { libp2p, gossip, reqresp, redialer } = running;
     redialer.stop();
     gossip.stop();
     const done = new AbortController();
@@ -204,7 +187,7 @@ export function createNetwork(
     done.abort();
     for (const connection of libp2p.getConnections()) connection.abort(new Error("the node stops"));
     running = null;
-    await storeBans(guard);
+    await banFile.close();
   }
 
   function mustRun(): Running {
@@ -250,7 +233,7 @@ export function createNetwork(
       running?.gossip.unsubscribe(name, forkDigest);
     },
     topics: () => running?.gossip.topics() ?? [],
-    publish: async (name, forkDigest, ssz) => mustRun().gossip.publish(name, forkDigest, ssz),
+    publish: async (name, forkDigest, ssz, options) => mustRun().gossip.publish(name, forkDigest, ssz, options),
     peers() {
       const now = running;
       return now === null ? [] : now.libp2p.getPeers().flatMap((peerId) => peerInfo(now, peerId));

@@ -23,7 +23,7 @@ import { type GossipsubInternals, gossipsubInternals } from "./gossipsub_interna
 import { attachGuard } from "./guard/attach.ts";
 import type { Guard } from "./guard/guard.ts";
 import { computeMessageId, computeRawKey, messageIdToString } from "./message_id.ts";
-import type { GossipTopic, GossipVerdict, PublishOutcome, TopicName } from "./network.ts";
+import type { GossipTopic, GossipVerdict, PublishOptions, PublishOutcome, TopicName } from "./network.ts";
 import { peerScoreParams, SCORE_THRESHOLDS, type ScoreTiming, topicScoreParams } from "./scoring.ts";
 import { formatTopic, MAX_RPC_SIZE_BYTES, parseTopic, TOPIC_NAMES, topicProfile } from "./topics.ts";
 
@@ -122,7 +122,7 @@ export interface Gossip {
   topics(): string[];
   /** Digests of the topics subscribed to. */
   forkDigests(): Set<string>;
-  publish(name: TopicName, forkDigest: string, ssz: Uint8Array): Promise<PublishOutcome>;
+  publish(name: TopicName, forkDigest: string, ssz: Uint8Array, options?: PublishOptions): Promise<PublishOutcome>;
   score(peerId: string): number;
   meshTopics(peerId: string): string[];
   meshPeerCount(name: TopicName, forkDigest: string): number;
@@ -185,13 +185,16 @@ export function createGossip(
     },
     topics: () => [...subscribed.keys()],
     forkDigests: () => new Set([...subscribed.values()].map(({ forkDigest }) => forkDigest)),
-    async publish(name, forkDigest, ssz) {
+    async publish(name, forkDigest, ssz, { evenIfSeen = false } = {}) {
       const topic = formatTopic(name, forkDigest);
-      const { floodPublish } = topicProfile(name);
+      const { floodPublish, maxSizeBytes } = topicProfile(name);
       const wireData = compressBlock(ssz);
       if (wireData.length > MAX_PUBLISH_BYTES) {
         const fields = { topic, sizeBytes: wireData.length };
         throw new CodedError("MESSAGE_TOO_LARGE", `A message of ${wireData.length} bytes cannot be gossiped`, fields);
+      }
+      if (evenIfSeen) {
+        pubsub.seenCache.entries.delete(messageIdToString(computeMessageId(topic, wireData, maxSizeBytes)));
       }
       try {
         const { recipients } = await pubsub.publish(topic, wireData, { floodPublish });

@@ -40,6 +40,11 @@ export interface GossipVerdict {
   readonly elapsedMs: number;
 }
 
+export interface PublishOptions {
+  /** Gossip brought the message before, and it was ignored then: it is sent all the same. */
+  readonly evenIfSeen?: boolean;
+}
+
 export interface PublishOutcome {
   readonly topic: string;
   /** Peers that the message was sent to; 0 when no peer subscribes (try again later), or the message had been seen. */
@@ -107,7 +112,7 @@ export interface Network {
    * Compresses and publishes. The caller has judged the message by the same handler before.
    * Throws a `CodedError`: `MESSAGE_TOO_LARGE` (about 4 MiB), `NETWORK_NOT_RUNNING`.
    */
-  publish(name: TopicName, forkDigest: string, ssz: Uint8Array): Promise<PublishOutcome>;
+  publish(name: TopicName, forkDigest: string, ssz: Uint8Array, options?: PublishOptions): Promise<PublishOutcome>;
   peers(): PeerInfo[];
   meshPeerCount(name: TopicName, forkDigest: string): number;
   /** Throws a `CodedError` (`REQUEST_FAILED`, `REQUEST_TIMEOUT`, `BAD_RESPONSE`). */

@@ -8,25 +8,26 @@
  */
 import { MESSAGE_BUS_CAPACITY, TRIGGERED_EXIT_MESSAGE_TYPE, TRIGGERED_EXIT_SIZE_BYTES } from "../spec/constants.ts";
 import { getMessageLeaf } from "../spec/message_leaf.ts";
-import { computeMessageBusRoot, PROOF_SIZE_BYTES, readClaimedCount } from "../state/proof.ts";
+import { computeMessageBusRoot, PROOF_SIZE_BYTES, readClaimedCount, readUint64 } from "../state/proof.ts";
 import {
   getSeasonedEpoch,
   hasExecutionWithdrawalCredential,
   isExitInitiated,
   isWithdrawalAddress,
 } from "../state/triggered_exit.ts";
-import type { StateView, ValidatorRecord } from "../state/view.ts";
+import type { StateView } from "../state/view.ts";
 import { isLasting, SeenExits } from "./seen.ts";
 import { decompressSnappyBlock, readDeclaredSize } from "./snappy_block.ts";
 import type { TriggeredExitCode, TriggeredExitVerdict, VerdictResult } from "./verdict.ts";
 
 /** The message contract as far as finalized execution blocks hold it, for a node that follows the execution layer. */
 export interface FollowedContract {
-  readonly finalizedCount: number;
-  /** Leaf of a message whose index is below `finalizedCount`: 32 bytes. */
-  leafAt(index: number): Uint8Array;
-  /** What `getMessageRoot()` was with `count` messages, `count` ≤ `finalizedCount`: 32 bytes. */
-  rootAt(count: number): Uint8Array;
+  /** Messages that never change any more. */
+  readonly finalizedCount: bigint;
+  /** A message's leaf, 32 bytes; null where that message is not followed. */
+  leafAt(index: bigint): Uint8Array | null;
+  /** What `getMessageRoot()` was with `count` messages, 32 bytes; null where the count is not followed. */
+  rootAt(count: bigint): Uint8Array | null;
 }
 
 /** What a verdict is made of besides the operation: values that do not change while it is made. */
@@ -93,7 +94,7 @@ export function judgeTriggeredExit(wireData: Uint8Array, context: TriggeredExitC
   return judgeSerializedTriggeredExit(ssz, context);
 }
 
-/** Judges an operation's SSZ, which the outcome keeps. Never throws, whatever the bytes. */
+/** Judges an operation's SSZ, which the outcome refers to. Never throws, whatever the bytes. */
 export function judgeSerializedTriggeredExit(ssz: Uint8Array, context: TriggeredExitContext): TriggeredExitOutcome {
   // [REJECT] The data is a `TriggeredExit`: any bytes of its length are.
   if (ssz.length !== TRIGGERED_EXIT_SIZE_BYTES) return malformed("WRONG_LENGTH");
@@ -116,11 +117,11 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
   if (context.seen.has(pubkey, head.roots)) return fail("ignore", "ALREADY_SEEN", validatorIndex);
 
   // [REJECT] The last sibling is a message count that the contract can reach.
-  const count = readClaimedCount(ssz.subarray(COUNT_OFFSET, PROOF_SIZE_BYTES));
+  const count = readClaimedCount(ssz, COUNT_OFFSET);
   if (count === null) return fail("reject", "BAD_COUNT", validatorIndex);
 
   // [REJECT] `message_index` is below the contract's capacity and below the claimed count.
-  const messageIndex = new DataView(ssz.buffer, ssz.byteOffset + INDEX_OFFSET, 8).getBigUint64(0, true);
+  const messageIndex = readUint64(ssz, INDEX_OFFSET);
   if (messageIndex >= MESSAGE_BUS_CAPACITY || messageIndex >= count) {
     return fail("reject", "INDEX_OUT_OF_RANGE", validatorIndex);
   }
@@ -132,24 +133,27 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
     const unfinalizedEpochs = clockEpoch - finalized.epoch;
     return fail(unfinalizedEpochs > shardCommitteePeriodEpochs ? "ignore" : "reject", "UNKNOWN_VALIDATOR");
   }
-  const finalizedValidator = getFinalizedValidator(finalized, pubkey);
+
+  // Registries only grow: in the finalized view an index is the same validator's, or nobody's yet.
 
   // [REJECT] The validator has 0x01 or 0x02 withdrawal credentials; [IGNORE] while it may still get them, or while the
   // finalized view does not have it.
   if (!hasExecutionWithdrawalCredential(validator)) {
-    const mayChange = validator.withdrawalCredentials[0] === 0x00 || finalizedValidator === null;
+    const mayChange = validator.withdrawalCredentials[0] === 0x00 || finalized.getValidator(validatorIndex) === null;
     return fail(mayChange ? "ignore" : "reject", "NO_EXECUTION_ADDRESS", validatorIndex);
   }
 
   // [REJECT] The withdrawal address is the sender; [IGNORE] while no address is finalized: it never changes afterwards.
   const sender = ssz.subarray(SENDER_OFFSET, INDEX_OFFSET);
   if (!isWithdrawalAddress(validator, sender)) {
+    const finalizedValidator = finalized.getValidator(validatorIndex);
     const isFinal = finalizedValidator !== null && hasExecutionWithdrawalCredential(finalizedValidator);
     return fail(isFinal ? "reject" : "ignore", "WRONG_SENDER", validatorIndex);
   }
 
   // [REJECT] The validator's exit is not initiated in the finalized view; [IGNORE] nor at the head.
   if (isExitInitiated(validator)) {
+    const finalizedValidator = finalized.getValidator(validatorIndex);
     const isFinal = finalizedValidator !== null && isExitInitiated(finalizedValidator);
     return fail(isFinal ? "reject" : "ignore", "EXIT_INITIATED", validatorIndex);
   }
@@ -169,10 +173,10 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
     // [REJECT] The finalized messages of a followed contract do not contradict the proof.
     // [IGNORE] They do not show that its root has left the window, or that it never stood at the end of a block.
     const { contract } = context;
-    if (contract !== null && count <= contract.finalizedCount) {
-      const isTrue =
-        isEqual(leaf, contract.leafAt(Number(messageIndex))) && isEqual(root, contract.rootAt(Number(count)));
-      return isTrue
+    const isDecided = contract !== null && count <= contract.finalizedCount;
+    const [trueLeaf, trueRoot] = isDecided ? [contract.leafAt(messageIndex), contract.rootAt(count)] : [null, null];
+    if (trueLeaf !== null && trueRoot !== null) {
+      return isEqual(leaf, trueLeaf) && isEqual(root, trueRoot)
         ? fail("ignore", "ROOT_EXPIRED", validatorIndex, root)
         : fail("reject", "FORGED_PROOF", validatorIndex, root);
     }
@@ -184,8 +188,15 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
   // [IGNORE] The root outlasts the next GOSSIP_ROOT_MARGIN payloads: no proposer may be left that could include the exit.
   if (!isLasting(root, head.roots)) return fail("ignore", "ROOT_EXPIRING", validatorIndex, root);
 
-  const operation = { validatorIndex, pubkey, root, ssz } as unknown as VerifiedTriggeredExit;
-  return { verdict: { result: "accept", code: "VALID" }, operation, validatorIndex, root };
+  // What is kept has memory of its own: the message's may be part of a larger chunk.
+  const own = new Uint8Array(ssz);
+  const operation = { validatorIndex, pubkey: own.subarray(PUBKEY_OFFSET), root, ssz: own };
+  return {
+    verdict: { result: "accept", code: "VALID" },
+    operation: operation as unknown as VerifiedTriggeredExit,
+    validatorIndex,
+    root,
+  };
 }
 
 function malformed(code: "BAD_SNAPPY" | "WRONG_LENGTH"): TriggeredExitOutcome {
@@ -201,14 +212,8 @@ function fail(
   return { verdict: { result, code }, operation: null, validatorIndex, root };
 }
 
-/** The validator as finality has it; null while its deposit is newer. */
-function getFinalizedValidator(finalized: StateView, pubkey: Uint8Array): ValidatorRecord | null {
-  const index = finalized.getValidatorIndex(pubkey);
-  return index === null ? null : finalized.getValidator(index);
-}
-
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  return Buffer.compare(a, b) === 0;
 }
 
 /** What the node knows at this moment. */
@@ -247,7 +252,7 @@ export class TriggeredExitValidator {
     return this.#remember(judgeTriggeredExit(wireData, this.#context()));
   }
 
-  /** @param ssz the operation's, which the caller does not write to any more. */
+  /** @param ssz the operation's. */
   validateSerialized(ssz: Uint8Array): TriggeredExitOutcome {
     return this.#remember(judgeSerializedTriggeredExit(ssz, this.#context()));
   }

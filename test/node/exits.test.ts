@@ -32,6 +32,9 @@ function createExits(scenario: ExitScenario) {
       return { messageBusSignal: { ...signal, proof }, data };
     },
     onAccepted: () => {},
+    isSynced: () => true,
+    penalize: () => {},
+    slotMs: 6000,
     onEvent: (event) => events.push(event),
     clock: systemClock,
     log: silentLogger,

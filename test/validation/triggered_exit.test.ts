@@ -65,7 +65,11 @@ function storeOnlyAt({ scenario }: Change, age: number): void {
 
 /** The contract with all messages sent so far finalized. */
 function follow({ tree }: ExitScenario, finalizedCount = tree.count) {
-  return { finalizedCount, leafAt: (i: number) => tree.leafAt(i), rootAt: (count: number) => tree.rootAt(count) };
+  return {
+    finalizedCount: BigInt(finalizedCount),
+    leafAt: (index: bigint) => tree.leafAt(Number(index)),
+    rootAt: (count: bigint) => tree.rootAt(Number(count)),
+  };
 }
 
 function siblingOf({ operation }: Change, i: number): Uint8Array {

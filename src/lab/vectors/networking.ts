@@ -87,8 +87,8 @@ function readContract(dir: CaseDir): FollowedContract {
     tree.append(leaf);
   }
   return {
-    finalizedCount: tree.count,
-    leafAt: (index) => tree.leafAt(index),
-    rootAt: (count) => tree.rootAt(count),
+    finalizedCount: BigInt(tree.count),
+    leafAt: (index) => tree.leafAt(Number(index)),
+    rootAt: (count) => tree.rootAt(Number(count)),
   };
 }

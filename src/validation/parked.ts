@@ -1,0 +1,156 @@
+/** Exits whose root the node does not know yet: forged, or brought by a peer that is a block ahead. */
+import type { OperationSource } from "./verdict.ts";
+
+/**
+ * Exits parked at once, 1.9 kB each: 8 MB. When full, the newest of who brought most makes room for those who brought
+ * less, so that a flood of one takes nobody else's place, and what it parked first is still there to expire.
+ */
+export const PARKED_LIMIT = 4_096;
+
+/**
+ * Of one peer: more than the messages that one execution block can hold, which an honest peer that is a block ahead
+ * brings at once. What comes on top is not kept.
+ */
+export const PARKED_PER_PEER_LIMIT = 1_024;
+
+/**
+ * Slots after which a root is given up. A block that an honest peer built on arrives within its slot, and within the
+ * next where its parent must be fetched first; as many again for an execution client that verifies late.
+ */
+export const PARKED_LIFETIME_SLOTS = 4;
+
+/** Roots of blocks on any branch that are remembered, 100 bytes each: 8 branches of 32 blocks. The oldest is forgotten. */
+const BLOCK_ROOTS_LIMIT = 256;
+
+export interface ParkedExit {
+  /** 1132 bytes. */
+  readonly ssz: Uint8Array;
+  /** The computed root that it waits for, 32 bytes. */
+  readonly root: Uint8Array;
+  readonly source: OperationSource;
+  /** The peer that brought it; null for this node and its users. */
+  readonly peerId: string | null;
+  /** By the monotonic clock. */
+  readonly expiresMs: number;
+}
+
+/** `KEPT`: the same validator's exit with the same root waits already, and one is enough. */
+export type ParkOutcome =
+  | { readonly outcome: "PARKED"; readonly exit: ParkedExit; readonly evicted: ParkedExit | null }
+  | { readonly outcome: "KEPT" | "FULL" };
+
+export interface ExpiredExit {
+  readonly exit: ParkedExit;
+  /** No block on any branch brought the root, as far as this node knows: no honest peer had a reason to send it. */
+  readonly isUnproven: boolean;
+}
+
+/** The pubkey ends the operation. */
+const PUBKEY_SIZE_BYTES = 48;
+
+/** @spec specs/message-bus/p2p-interface.md#parking */
+export class ParkedExits {
+  /** In order of arrival, which is that of expiry. */
+  readonly #exits = new Set<ParkedExit>();
+  readonly #byRoot = new Map<string, Set<ParkedExit>>();
+  readonly #byPeer = new Map<string | null, Set<ParkedExit>>();
+  readonly #blockRoots = new Set<string>();
+  readonly #limit: number;
+  readonly #perPeerLimit: number;
+
+  constructor(limit = PARKED_LIMIT, perPeerLimit = PARKED_PER_PEER_LIMIT) {
+    this.#limit = limit;
+    this.#perPeerLimit = perPeerLimit;
+  }
+
+  get size(): number {
+    return this.#exits.size;
+  }
+
+  /** Keeps copies: the bytes may be views into something larger. */
+  park({ ssz, root, ...rest }: ParkedExit): ParkOutcome {
+    const { peerId } = rest;
+    const key = keyOf(root);
+    for (const parked of this.#byRoot.get(key) ?? []) {
+      if (Buffer.compare(pubkeyOf(parked.ssz), pubkeyOf(ssz)) === 0) return { outcome: "KEPT" };
+    }
+    const ownCount = this.#byPeer.get(peerId)?.size ?? 0;
+    if (ownCount >= this.#perPeerLimit) return { outcome: "FULL" };
+    let evicted: ParkedExit | null = null;
+    if (this.#exits.size >= this.#limit) {
+      evicted = this.#newestOfHeaviest(ownCount);
+      if (evicted === null) return { outcome: "FULL" };
+      this.#remove(evicted);
+    }
+    const exit = { ...rest, ssz: new Uint8Array(ssz), root: new Uint8Array(root) };
+    this.#exits.add(exit);
+    addTo(this.#byRoot, key, exit);
+    addTo(this.#byPeer, peerId, exit);
+    return { outcome: "PARKED", exit, evicted };
+  }
+
+  /** A block on any branch, verified or not, has brought this root: whoever proves against it did not forge. */
+  onBlockRoot(root: Uint8Array): void {
+    this.#blockRoots.add(keyOf(root));
+    const oldest = this.#blockRoots.values().next();
+    if (this.#blockRoots.size > BLOCK_ROOTS_LIMIT && !oldest.done) this.#blockRoots.delete(oldest.value);
+  }
+
+  /** Takes out what waited for roots that are stored now, oldest first within a root. */
+  release(isStored: (root: Uint8Array) => boolean): ParkedExit[] {
+    const released: ParkedExit[] = [];
+    for (const exits of this.#byRoot.values()) {
+      const [first] = exits;
+      if (first !== undefined && isStored(first.root)) released.push(...exits);
+    }
+    for (const exit of released) this.#remove(exit);
+    return released;
+  }
+
+  /** Takes out what has waited too long. */
+  expire(nowMs: number): ExpiredExit[] {
+    const expired: ExpiredExit[] = [];
+    for (const exit of this.#exits) {
+      if (exit.expiresMs > nowMs) break;
+      this.#remove(exit);
+      expired.push({ exit, isUnproven: !this.#blockRoots.has(keyOf(exit.root)) });
+    }
+    return expired;
+  }
+
+  /** Null where nobody has more than the one who asks for room. */
+  #newestOfHeaviest(ownCount: number): ParkedExit | null {
+    let heaviest: ReadonlySet<ParkedExit> | null = null;
+    for (const exits of this.#byPeer.values()) {
+      if (exits.size > (heaviest?.size ?? ownCount)) heaviest = exits;
+    }
+    return heaviest === null ? null : ([...heaviest].at(-1) ?? null);
+  }
+
+  #remove(exit: ParkedExit): void {
+    this.#exits.delete(exit);
+    removeFrom(this.#byRoot, keyOf(exit.root), exit);
+    removeFrom(this.#byPeer, exit.peerId, exit);
+  }
+}
+
+function addTo<Key>(map: Map<Key, Set<ParkedExit>>, key: Key, exit: ParkedExit): void {
+  const exits = map.get(key);
+  if (exits === undefined) map.set(key, new Set([exit]));
+  else exits.add(exit);
+}
+
+function removeFrom<Key>(map: Map<Key, Set<ParkedExit>>, key: Key, exit: ParkedExit): void {
+  const exits = map.get(key);
+  exits?.delete(exit);
+  if (exits?.size === 0) map.delete(key);
+}
+
+/** 32 bytes as a string of 32 latin1 characters: the cheapest map key. */
+function keyOf(root: Uint8Array): string {
+  return Buffer.from(root.buffer, root.byteOffset, root.byteLength).toString("latin1");
+}
+
+function pubkeyOf(ssz: Uint8Array): Uint8Array {
+  return ssz.subarray(ssz.length - PUBKEY_SIZE_BYTES);
+}
