@@ -1,0 +1,40 @@
+import { sleep } from "../../../../base/clock.ts";
+import { compressBlock } from "../../../../network/encoding.ts";
+import type { Attack } from "../../attack.ts";
+import { messageFrame } from "../../frames.ts";
+import type { RawPeer } from "../../raw_peer.ts";
+import { specimenOf } from "../../specimens.ts";
+
+const IDENTITIES = 10;
+const GOOD_DEEDS = 2;
+const SETTLE_MS = 100;
+
+export const covertFlash: Attack = {
+  name: "covert-flash",
+  group: "networks",
+  what: "Ten identities earn a score with valid messages in the mesh, then all flood invalid ones at once.",
+  source: "gossipsub v1.1 evaluation report",
+  sound: "No score outweighs a flood: all are gone within a heartbeat, and honest messages arrive.",
+  hangsUp: false,
+  async run({ fixture, random, clock, signal, rate, join, flood, send, takeValid, fault, note }) {
+    const peers: RawPeer[] = [];
+    for (let i = 0; i < IDENTITIES; i++) {
+      const peer = await join();
+      if (peer === null) continue;
+      peer.send({ graft: [fixture.topic] });
+      for (let k = 0; k < GOOD_DEEDS; k++) {
+        const operation = takeValid();
+        if (operation !== null) send(peer, messageFrame(fixture.topic, compressBlock(operation)));
+      }
+      peers.push(peer);
+    }
+    await sleep(clock, SETTLE_MS, signal);
+    const specimen = specimenOf(fixture, "WRONG_SENDER");
+    if (specimen === null) return;
+    const next = () => messageFrame(fixture.topic, specimen(random));
+    await Promise.all(peers.map((peer) => flood(peer, next, { rate: rate / IDENTITIES })));
+    const left = peers.filter((peer) => peer.isConnected).length;
+    note("stillConnected", left);
+    if (left > 0) fault(`${left} of ${peers.length} flooding identities are still connected`);
+  },
+};

@@ -1,0 +1,59 @@
+/** What a sound target owes under attack; the figures are the project's goals. */
+import type { Attack } from "./attack.ts";
+import type { AttackReport } from "./run_attack.ts";
+
+export const CRITERIA = {
+  DEAD: "the target's process ended, or takes no honest peer any more",
+  INVALID_FORWARDED: "the target forwarded a message that is not valid",
+  HONEST_PEER_DROPPED: "the target hung up on an honest peer",
+  HONEST_LOST: "honest messages were not delivered",
+  HONEST_SLOWED: "honest messages took too long during the attack",
+  NOT_HUNG_UP: "the first attacker was not hung up in time",
+  REDIAL_TAKEN: "an attacker that was hung up came straight back",
+  TOO_MANY_VERDICTS: "the validator was called too often",
+  EVENT_LOOP: "the target's event loop stood still for too long",
+  HEAP: "the target's heap grew",
+  ATTACK_FAULT: "the attack reached what it was after",
+} as const;
+export type Criterion = keyof typeof CRITERIA;
+
+/** Criteria that say what happened and not how fast: they hold on a busy machine too. */
+export const UNTIMED: ReadonlySet<Criterion> = new Set([
+  "DEAD",
+  "INVALID_FORWARDED",
+  "HONEST_PEER_DROPPED",
+  "HONEST_LOST",
+  "ATTACK_FAULT",
+]);
+
+/** One heartbeat of gossipsub, and 0.3 s for the hang-up to cross the network and a busy machine. */
+const HANG_UP_LIMIT_MS = 700 + 300;
+/** Of one attacker. */
+const VERDICTS_LIMIT = 100;
+const LATENCY_FACTOR = 2;
+/** Quantiles of some tens of messages jump: below this nobody is harmed. */
+const LATENCY_FLOOR_MS = 100;
+/** The goal's 100 ms, and the 10 ms between two looks that prom-client's histogram adds. */
+const EVENT_LOOP_LIMIT_MS = 100 + 10;
+const HEAP_LIMIT_BYTES = 16 * 1024 * 1024;
+
+export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">): Criterion[] {
+  const { honest, target, sent } = report;
+  const { before, during, after } = honest.phases;
+  const allowedMs = Math.max(LATENCY_FACTOR * (before.p99Ms ?? 0), LATENCY_FLOOR_MS);
+  const stayedTooLong = report.firstHungUpMs === null || report.firstHungUpMs > HANG_UP_LIMIT_MS;
+  const failures: Partial<Record<Criterion, boolean>> = {
+    DEAD: !target.alive,
+    INVALID_FORWARDED: Object.keys(honest.invalid).length > 0,
+    HONEST_PEER_DROPPED: honest.droppedHonestPeer,
+    HONEST_LOST: [before, during, after].some(({ published, delivered }) => delivered < published),
+    HONEST_SLOWED: (during.p99Ms ?? 0) > allowedMs,
+    NOT_HUNG_UP: attack.hangsUp && sent.rpcs > 0 && stayedTooLong,
+    REDIAL_TAKEN: attack.hangsUp && report.redialRefused === false,
+    TOO_MANY_VERDICTS: attack.hangsUp && (report.validatorCalls ?? 0) > VERDICTS_LIMIT * sent.identities,
+    EVENT_LOOP: (target.eventLoopMaxMs ?? 0) > EVENT_LOOP_LIMIT_MS,
+    HEAP: (target.heapGrowthBytes ?? 0) > HEAP_LIMIT_BYTES,
+    ATTACK_FAULT: report.faults.length > 0,
+  };
+  return (Object.keys(CRITERIA) as Criterion[]).filter((criterion) => failures[criterion] === true);
+}

@@ -1,0 +1,297 @@
+/** One attack on one target, with honest peers beside it: before, during, after; what it did, and what failed. */
+import { type Clock, sleep } from "../../base/clock.ts";
+import { errorMessage } from "../../base/errors.ts";
+import { seededRandom } from "../../base/random.ts";
+import type { Attack, AttackContext, Frame } from "./attack.ts";
+import { ByteSource } from "./byte_source.ts";
+import { type Criterion, judgeReport } from "./criteria.ts";
+import type { Fixture } from "./fixture.ts";
+import { RawPeer, type RawPeerOptions } from "./raw_peer.ts";
+import { scrape, type TargetMetrics } from "./scrape.ts";
+import { pubkeyOf } from "./specimens.ts";
+import type { Target } from "./target.ts";
+import type { ViewFiles } from "./views.ts";
+import { Witness } from "./witness.ts";
+import type { WitnessReport } from "./witness_worker.ts";
+
+export interface AttackPlan {
+  readonly seed: number;
+  readonly durationMs: number;
+  /** Of honest publishing without an attack, and after it. */
+  readonly quietMs: number;
+  /** RPCs a second. */
+  readonly rate: number;
+  /** Honest messages a second. */
+  readonly honestRate: number;
+}
+
+export interface AttackReport {
+  readonly attack: string;
+  readonly seed: number;
+  readonly durationMs: number;
+  readonly rate: number;
+  readonly sent: { readonly identities: number; readonly rpcs: number; readonly messages: number; readonly bytes: number };
+  /** Null where the target told nothing. */
+  readonly validatorCalls: number | null;
+  /** Attackers that the target hung up on, and how long the first of all to join lasted. */
+  readonly hungUp: number;
+  readonly firstHungUpMs: number | null;
+  /** Null where it was not tried: nobody was hung up. */
+  readonly redialRefused: boolean | null;
+  readonly honest: WitnessReport;
+  readonly target: {
+    readonly alive: boolean;
+    readonly eventLoopP99Ms: number | null;
+    readonly eventLoopMaxMs: number | null;
+    /** Share of one core during the attack. */
+    readonly cpu: number | null;
+    /** After its garbage was collected, where we can make it. */
+    readonly heapGrowthBytes: number | null;
+    readonly rssBytes: number | null;
+  };
+  readonly notes: Readonly<Record<string, number | string | boolean>>;
+  /** What the attack itself found wrong. */
+  readonly faults: readonly string[];
+  readonly failed: readonly Criterion[];
+}
+
+export interface AttackDependencies {
+  readonly target: Target;
+  readonly fixture: Fixture;
+  readonly views: ViewFiles;
+  readonly clock: Clock;
+}
+
+/** Valid operations that an attack may take for itself. */
+export const ATTACK_SHARE = 96;
+/** A flood sends what is due in steps of this, and never makes up for more than the last of it. */
+const STEP_MS = 4;
+const MAX_BACKLOG_MS = 40;
+/** A flood yields to the event loop after this many bytes: the peer's own frames must come through. */
+const MAX_BURST_BYTES = 256 * 1024;
+/** A redial that lives this long was not refused. */
+const REDIAL_WATCH_MS = 700;
+const PROBE_TIMEOUT_MS = 5_000;
+const KEY_SEED_BYTES = 32;
+
+interface Attacker {
+  readonly peer: RawPeer;
+  readonly keySeed: Uint8Array;
+  readonly joinedMs: number;
+  /** Null while connected, and where it is us who left. */
+  hungUpMs: number | null;
+}
+
+export async function runAttack(
+  attack: Attack,
+  plan: AttackPlan,
+  { target, fixture, views, clock }: AttackDependencies,
+): Promise<AttackReport> {
+  const random = new ByteSource(seededRandom(hashSeed(attack.name, plan.seed)));
+  const share = Math.min(ATTACK_SHARE, Math.floor(fixture.valid.length / 2));
+  const forAttack = fixture.valid.slice(fixture.valid.length - share);
+  const forHonest = fixture.valid.slice(0, fixture.valid.length - share);
+  const tally = { identities: 0, rpcs: 0, messages: 0, bytes: 0 };
+  const peers: RawPeer[] = [];
+  const attackers: Attacker[] = [];
+  const faults: string[] = [];
+  const notes: Record<string, number | string | boolean> = {};
+  const over = new AbortController();
+
+  const count: AttackContext["count"] = ({ rpcs = 0, messages = 0, bytes = 0 }) => {
+    tally.rpcs += rpcs;
+    tally.messages += messages;
+    tally.bytes += bytes;
+  };
+
+  async function create(options: Omit<RawPeerOptions, "keySeed"> = {}) {
+    const keySeed = random.bytes(KEY_SEED_BYTES);
+    const peer = await RawPeer.create({ ...options, keySeed }, clock);
+    peers.push(peer);
+    tally.identities++;
+    return { peer, keySeed };
+  }
+
+  async function join(options?: Omit<RawPeerOptions, "keySeed">): Promise<RawPeer | null> {
+    const { peer, keySeed } = await create(options);
+    try {
+      await peer.connect(target.address);
+    } catch {
+      await peer.stop();
+      return null;
+    }
+    const attacker: Attacker = { peer, keySeed, joinedMs: clock.monotonicMs(), hungUpMs: null };
+    attackers.push(attacker);
+    peer.connection.addEventListener("close", () => {
+      if (!peer.isLeaving) attacker.hungUpMs = clock.monotonicMs() - attacker.joinedMs;
+    });
+    peer.send({ subscriptions: [{ topic: fixture.topic, subscribe: true }] });
+    return peer;
+  }
+
+  function send(peer: RawPeer, { bytes, messages }: Frame): void {
+    if (!peer.canSendOn()) return;
+    count({ rpcs: 1, messages, bytes: bytes.length });
+    peer.sendBytes(bytes);
+  }
+
+  const flood: AttackContext["flood"] = async (peer, next, { rate = plan.rate, channel } = {}) => {
+    let lastMs = clock.monotonicMs();
+    let due = 1;
+    while (peer.canSendOn(channel) && !over.signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      due = Math.min(due + (rate * (nowMs - lastMs)) / 1000, 1 + (rate * MAX_BACKLOG_MS) / 1000);
+      lastMs = nowMs;
+      const batch: Uint8Array[] = [];
+      let batchBytes = 0;
+      for (; due >= 1 && batchBytes < MAX_BURST_BYTES; due--) {
+        const { bytes, messages } = next();
+        batch.push(bytes);
+        batchBytes += bytes.length;
+        count({ rpcs: 1, messages, bytes: bytes.length });
+      }
+      if (batch.length > 0 && !peer.sendBytes(Buffer.concat(batch, batchBytes), channel)) {
+        await peer.drained(over.signal, channel);
+      }
+      await sleep(clock, STEP_MS, over.signal);
+    }
+  };
+
+  const context: AttackContext = {
+    fixture,
+    targetAddress: target.address,
+    random,
+    clock,
+    signal: over.signal,
+    rate: plan.rate,
+    takeValid: () => forAttack.pop() ?? null,
+    identity: async (options) => (await create(options)).peer,
+    join,
+    flood,
+    send,
+    count,
+    fault: (sentence) => void faults.push(sentence),
+    note(name, value) {
+      notes[name] = value;
+    },
+  };
+
+  let witness: Witness | null = null;
+  try {
+    await attack.prepare?.(context);
+    witness = await Witness.start(
+      {
+        targetAddress: target.address,
+        topic: fixture.topic,
+        views,
+        valid: forHonest,
+        attacked: [fixture.bystander.pubkey, ...fixture.valid.map(pubkeyOf)].map((pubkey) =>
+          Buffer.from(pubkey).toString("hex"),
+        ),
+        keySeeds: [random.bytes(KEY_SEED_BYTES), random.bytes(KEY_SEED_BYTES)],
+      },
+      clock,
+    );
+    witness.begin("before", plan.honestRate);
+    await sleep(clock, plan.quietMs);
+    await target.collectGarbage();
+    const before = await scrape(target.metricsUrl);
+
+    witness.begin("during", plan.honestRate);
+    const startedMs = clock.monotonicMs();
+    const cancelTimer = clock.after(plan.durationMs, () => over.abort());
+    await attack.run(context).catch((error) => faults.push(`the attack threw: ${errorMessage(error)}`));
+    cancelTimer();
+    over.abort();
+    const elapsedS = (clock.monotonicMs() - startedMs) / 1000;
+    const during = await scrape(target.metricsUrl);
+    await Promise.all(peers.map((peer) => peer.stop()));
+
+    witness.begin("after", plan.honestRate);
+    const [redialRefused] = await Promise.all([tryRedial(attackers, target, clock), sleep(clock, plan.quietMs)]);
+    const alive = target.isRunning() && (await takesHonestPeers(target, random.bytes(KEY_SEED_BYTES), clock));
+    const honest = await witness.finish();
+    await target.collectGarbage();
+    const after = await scrape(target.metricsUrl);
+
+    const [first] = attackers;
+    const withoutVerdict = {
+      attack: attack.name,
+      seed: plan.seed,
+      durationMs: plan.durationMs,
+      rate: plan.rate,
+      sent: tally,
+      validatorCalls: validatorCalls(before, after, honest),
+      hungUp: attackers.filter(({ hungUpMs }) => hungUpMs !== null).length,
+      firstHungUpMs: first?.hungUpMs ?? null,
+      redialRefused,
+      honest,
+      target: {
+        alive,
+        eventLoopP99Ms: during.eventLoopP99Ms,
+        eventLoopMaxMs: during.eventLoopMaxMs,
+        cpu: difference(before.cpuSeconds, during.cpuSeconds, elapsedS),
+        heapGrowthBytes: difference(before.heapBytes, after.heapBytes),
+        rssBytes: after.rssBytes,
+      },
+      notes,
+      faults,
+    };
+    return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
+  } finally {
+    over.abort();
+    await Promise.all([witness?.stop(), ...peers.map((peer) => peer.stop())]);
+  }
+}
+
+function difference(from: number | null, to: number | null, divisor = 1): number | null {
+  return from === null || to === null ? null : (to - from) / divisor;
+}
+
+/** Verdicts on what the attackers sent. */
+function validatorCalls(before: TargetMetrics, after: TargetMetrics, { phases }: WitnessReport): number | null {
+  const all = difference(before.verdicts, after.verdicts);
+  return all === null ? null : Math.max(0, all - phases.during.published - phases.after.published);
+}
+
+/** The first who was hung up comes back under the same identity. */
+async function tryRedial(attackers: readonly Attacker[], target: Target, clock: Clock): Promise<boolean | null> {
+  const banned = attackers.find(({ hungUpMs }) => hungUpMs !== null);
+  if (banned === undefined || !target.isRunning()) return null;
+  await banned.peer.stop();
+  const peer = await RawPeer.create({ keySeed: banned.keySeed }, clock);
+  try {
+    await peer.connect(target.address);
+    await sleep(clock, REDIAL_WATCH_MS);
+    return !peer.isConnected;
+  } catch {
+    return true;
+  } finally {
+    await peer.stop();
+  }
+}
+
+async function takesHonestPeers(target: Target, keySeed: Uint8Array, clock: Clock): Promise<boolean> {
+  const peer = await RawPeer.create({ keySeed }, clock);
+  const endMs = clock.monotonicMs() + PROBE_TIMEOUT_MS;
+  try {
+    for (;;) {
+      try {
+        await peer.connect(target.address);
+        return true;
+      } catch {
+        if (clock.monotonicMs() > endMs) return false;
+        await sleep(clock, 250);
+      }
+    }
+  } finally {
+    await peer.stop();
+  }
+}
+
+/** FNV-1a: attacks of one run must not share their bytes. */
+function hashSeed(name: string, seed: number): bigint {
+  let hash = 0xcbf2_9ce4_8422_2325n ^ BigInt(seed);
+  for (const byte of Buffer.from(name)) hash = ((hash ^ BigInt(byte)) * 0x100_0000_01b3n) & 0xffff_ffff_ffff_ffffn;
+  return hash;
+}

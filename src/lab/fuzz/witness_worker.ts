@@ -1,0 +1,225 @@
+/**
+ * The honest side of a run, in a thread of its own so that the attackers' load does not slow its clock: a publisher of
+ * valid operations, and an observer that judges whatever the target forwards by the verdict function of the node.
+ */
+import { createHash } from "node:crypto";
+import { parentPort, workerData } from "node:worker_threads";
+import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
+import { type CancelTimer, systemClock } from "../../base/clock.ts";
+import { errorMessage } from "../../base/errors.ts";
+import { compressBlock } from "../../network/encoding.ts";
+import { computeMessageId, messageIdToString } from "../../network/message_id.ts";
+import { TRIGGERED_EXIT_SIZE_BYTES } from "../../spec/constants.ts";
+import { SeenExits } from "../../validation/seen.ts";
+import { judgeTriggeredExit, type TriggeredExitContext } from "../../validation/triggered_exit.ts";
+import { RawPeer } from "./raw_peer.ts";
+import { pubkeyOf } from "./specimens.ts";
+import { readViews, type ViewFiles } from "./views.ts";
+
+export const PHASES = ["before", "during", "after"] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface WitnessOptions {
+  readonly targetAddress: string;
+  readonly topic: string;
+  readonly views: ViewFiles;
+  /** Published in this order, each once. */
+  readonly valid: readonly Uint8Array[];
+  /** Pubkeys that attacks use, as hex: on a network whose views we do not know for sure, others' exits are let be. */
+  readonly attacked: readonly string[];
+  /** 32 bytes each. */
+  readonly keySeeds: readonly [Uint8Array, Uint8Array];
+}
+
+export interface PhaseReport {
+  readonly published: number;
+  readonly delivered: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export interface WitnessReport {
+  readonly phases: Readonly<Record<Phase, PhaseReport>>;
+  /** Messages from the target that it must not have forwarded, by the verdict on them. */
+  readonly invalid: Readonly<Record<string, number>>;
+  /** One of them, as hex. */
+  readonly invalidSample: string | null;
+  /** Valid messages that no honest peer published. */
+  readonly otherValid: number;
+  /** The target hung up on an honest peer. */
+  readonly droppedHonestPeer: boolean;
+}
+
+export type WitnessRequest =
+  | { readonly kind: "phase"; readonly phase: Phase; readonly perSecond: number }
+  | { readonly kind: "finish" };
+export type WitnessAnswer =
+  | { readonly kind: "ready" }
+  | { readonly kind: "report"; readonly report: WitnessReport }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** What was published last has this long to arrive. */
+const STRAGGLER_MS = 2_000;
+/** The pruned may ask again after the backoff that they were told, but not later than this. */
+const MAX_BACKOFF_S = 120;
+
+interface Publication {
+  readonly phase: Phase;
+  readonly sentMs: number;
+  latencyMs: number | null;
+}
+
+async function main(options: WitnessOptions): Promise<void> {
+  const { topic, valid } = options;
+  const clock = systemClock;
+  const views = await readViews(options.views);
+  const seen = new SeenExits();
+  const context: TriggeredExitContext = { ...views.context, seen };
+  const attacked = new Set(options.attacked);
+  const genuine = new Set(valid.map(digest));
+  /** By the digest of the operation. */
+  const publications = new Map<string, Publication>();
+  const received = new Set<string>();
+  const invalid: Record<string, number> = {};
+  let invalidSample: string | null = null;
+  let otherValid = 0;
+  let phase: Phase = "before";
+  let next = 0;
+  let cancelPublishing: CancelTimer = () => {};
+
+  const report = (code: string, data: Uint8Array) => {
+    invalid[code] = (invalid[code] ?? 0) + 1;
+    invalidSample ??= Buffer.from(data).toString("hex");
+  };
+
+  function judge(message: RPC.Message): void {
+    const data = message.data ?? new Uint8Array();
+    if (message.topic !== topic) return report("OTHER_TOPIC", data);
+    const { from, seqno, signature, key } = message;
+    if (from !== undefined || seqno !== undefined || signature !== undefined || key !== undefined) {
+      return report("NOT_ANONYMOUS", data);
+    }
+    // The same message again, by another way or by IWANT, says nothing new.
+    const id = messageIdToString(computeMessageId(topic, data, TRIGGERED_EXIT_SIZE_BYTES));
+    if (received.has(id)) return;
+    received.add(id);
+    const { verdict, operation, ssz } = judgeTriggeredExit(data, context);
+    if (operation !== null) seen.add(operation.pubkey, operation.root);
+    const isGiven = ssz !== null && genuine.has(digest(ssz));
+    if (verdict.code === "VALID" || isGiven) {
+      if (!isGiven) otherValid++;
+      return;
+    }
+    const mayBeForeign = !views.areExact && ssz !== null && !attacked.has(hex(pubkeyOf(ssz)));
+    if (!mayBeForeign) report(verdict.code, data);
+  }
+
+  const observer = await RawPeer.create(
+    { keySeed: options.keySeeds[0], onRpc: (rpc, receivedMs) => onRpc(rpc, receivedMs) },
+    clock,
+  );
+  const publisher = await RawPeer.create({ keySeed: options.keySeeds[1] }, clock);
+
+  function onRpc({ messages, control }: RPC, receivedMs: number): void {
+    for (const message of messages) {
+      const publication = publications.get(digestOfWire(message));
+      if (publication !== undefined) publication.latencyMs ??= receivedMs - publication.sentMs;
+      judge(message);
+    }
+    const missing = (control?.ihave ?? [])
+      .flatMap(({ messageIDs }) => messageIDs)
+      .filter((id) => !received.has(messageIdToString(id)));
+    if (missing.length > 0) observer.send({ iwant: [missing] });
+    for (const { topicID, backoff = 60 } of control?.prune ?? []) {
+      if (topicID === topic) {
+        const delayMs = 1000 * Math.min(Number(backoff) + 1, MAX_BACKOFF_S);
+        clock.after(delayMs, () => observer.send({ graft: [topic] }));
+      }
+    }
+  }
+
+  const digestOfWire = ({ data = new Uint8Array() }: RPC.Message) => wireDigests.get(hexDigest(data)) ?? "";
+  /** Digests of operations by those of their wire data as the publisher compressed it. */
+  const wireDigests = new Map<string, string>();
+
+  for (const peer of [observer, publisher]) {
+    await peer.connect(options.targetAddress);
+    peer.send({ subscriptions: [{ topic, subscribe: true }] });
+    peer.send({ graft: [topic] });
+  }
+
+  function publish(): void {
+    const operation = valid[next];
+    if (operation === undefined) return;
+    next++;
+    const wireData = compressBlock(operation);
+    const key = digest(operation);
+    wireDigests.set(hexDigest(wireData), key);
+    publications.set(key, { phase, sentMs: clock.monotonicMs(), latencyMs: null });
+    publisher.send({ messages: [{ topic, data: wireData }] });
+  }
+
+  async function finish(): Promise<void> {
+    cancelPublishing();
+    const deadlineMs = clock.monotonicMs() + STRAGGLER_MS;
+    const isWaiting = () => [...publications.values()].some(({ latencyMs }) => latencyMs === null);
+    while (isWaiting() && observer.isConnected && clock.monotonicMs() < deadlineMs) {
+      await new Promise<void>((resolve) => clock.after(20, resolve));
+    }
+    const droppedHonestPeer = !observer.isConnected || !publisher.isConnected;
+    const entries = PHASES.map((name) => [name, phaseReport(publications.values(), name)] as const);
+    answer({
+      kind: "report",
+      report: {
+        phases: Object.fromEntries(entries) as Record<Phase, PhaseReport>,
+        invalid,
+        invalidSample,
+        otherValid,
+        droppedHonestPeer,
+      },
+    });
+    await Promise.all([observer.stop(), publisher.stop()]);
+    parentPort?.close();
+  }
+
+  parentPort?.on("message", (request: WitnessRequest) => {
+    if (request.kind === "finish") {
+      void finish();
+      return;
+    }
+    phase = request.phase;
+    cancelPublishing();
+    if (request.perSecond > 0) {
+      publish();
+      cancelPublishing = clock.every(1000 / request.perSecond, publish);
+    }
+  });
+  answer({ kind: "ready" });
+}
+
+function phaseReport(publications: Iterable<Publication>, phase: Phase): PhaseReport {
+  const ofPhase = [...publications].filter((publication) => publication.phase === phase);
+  const latencies = ofPhase.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])).sort((a, b) => a - b);
+  const quantile = (q: number) => latencies[Math.min(Math.floor(q * latencies.length), latencies.length - 1)] ?? null;
+  return { published: ofPhase.length, delivered: latencies.length, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+function hexDigest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function digest(operation: Uint8Array): string {
+  return hexDigest(operation);
+}
+
+function answer(message: WitnessAnswer): void {
+  parentPort?.postMessage(message);
+}
+
+if (parentPort !== null) {
+  main(workerData as WitnessOptions).catch((error) => answer({ kind: "failed", reason: errorMessage(error) }));
+}
