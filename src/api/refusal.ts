@@ -17,7 +17,8 @@ export const REFUSALS: Readonly<Record<TriggeredExitCode, string>> = {
   PENDING_WITHDRAWAL: "a partial withdrawal of the validator is pending: send it again when that has been paid",
   FORGED_PROOF: "the contract has no such message at this index",
   ROOT_EXPIRED: "the root that it proves against is no longer stored: prove the message against a newer one",
-  UNKNOWN_ROOT: "the root that it proves against is not stored: it is newer than our head, out of date, or wrong",
+  UNKNOWN_ROOT:
+    "the root that it proves against is not stored, and too many exits wait for theirs: send it again later",
   ROOT_EXPIRING: "the root that it proves against is about to be overwritten: prove the message against a newer one",
   INTERNAL_ERROR: "the check failed in this node, its log says why",
 };

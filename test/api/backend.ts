@@ -36,6 +36,7 @@ export class TestBackend implements ApiBackend {
   readonly pool: TriggeredExit[] = [];
   /** Codes with which the exits of these seeds are refused. */
   readonly refused = new Map<number, TriggeredExitCode>();
+  readonly deferred = new Set<number>();
   /** Thrown by every answer about a header. */
   fault: Error | null = null;
   readonly #listeners = new Set<(event: ApiEvent) => void>();
@@ -109,6 +110,7 @@ export class TestBackend implements ApiBackend {
 
   async submitTriggeredExits(exits: readonly TriggeredExit[]): Promise<SubmitOutcome[]> {
     return exits.map((exit) => {
+      if (this.deferred.has(exit.data.pubkey[0] ?? 0)) return { status: "deferred" };
       const code = this.refused.get(exit.data.pubkey[0] ?? 0);
       if (code !== undefined) return { status: "refused", code };
       if (this.pool.some((known) => TriggeredExit.equals(known, exit))) return { status: "known" };

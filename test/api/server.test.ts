@@ -207,6 +207,14 @@ describe("submitting triggered exits", () => {
     expect(await post(exitJson(1))).toEqual({ status: 200, body: { data: [{ status: "known" }] } });
   });
 
+  test("submit: 202 where an exit waits for its root, 400 where another is refused", async () => {
+    backend.deferred.add(2);
+    const data = [{ status: "published", recipients: "3" }, { status: "deferred" }];
+    expect(await post([exitJson(1), exitJson(2)])).toEqual({ status: 202, body: { data } });
+    backend.refused.set(3, "WRONG_SENDER");
+    expect((await post([exitJson(2), exitJson(3)])).status).toBe(400);
+  });
+
   test("submit: names each bad item and publishes the good ones", async () => {
     backend.refused.set(2, "WRONG_SENDER");
     const answer = await post([exitJson(1), exitJson(2), { data: {} }, exitJson(3)]);
