@@ -1,6 +1,6 @@
 /** Real networks on loopback for tests: nodes, a backend with fixed answers, and waiting for what must come. */
 import { afterEach } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { createNetwork, type NetworkOptions } from "../../src/network/create_network.ts";
@@ -77,6 +77,7 @@ export interface NodeSetup {
   bootnodes?: readonly TestNode[];
   backend?: TestBackend;
   cures?: readonly Cure[];
+  clock?: Clock;
   options?: Partial<NetworkOptions>;
 }
 
@@ -115,7 +116,7 @@ export async function startNode(setup: NodeSetup = {}): Promise<TestNode> {
     {
       backend,
       onVerdict: (verdict) => void verdicts.push(verdict),
-      clock: systemClock,
+      clock: setup.clock ?? systemClock,
       random: systemRandom,
       log: silentLogger,
     },

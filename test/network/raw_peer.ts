@@ -15,6 +15,17 @@ import { EXIT_TOPIC, stopAfterTest, type TestNode, until } from "./nodes.ts";
 
 const MESHSUB = "/meshsub/1.1.0";
 
+/** A frame as it crosses the wire: its length, and an RPC. */
+export function encodeFrame(rpc: Partial<RPC>): Uint8Array {
+  const body = RPC.encode({ subscriptions: [], messages: [], ...rpc });
+  return Buffer.concat([varint(body.length), body]);
+}
+
+/** An RPC of one kind of control message. */
+export function controlRpc(control: Partial<RPC.ControlMessage>): Partial<RPC> {
+  return { control: { ihave: [], iwant: [], graft: [], prune: [], idontwant: [], ...control } };
+}
+
 export interface RawPeer {
   readonly libp2p: Libp2p;
   readonly peerId: string;
@@ -49,10 +60,7 @@ export async function startRawPeer(topics: readonly string[] = [EXIT_TOPIC]): Pr
     if (outbound === null) throw new Error("not connected");
     outbound.send(frame);
   };
-  const send = (rpc: Partial<RPC>) => {
-    const body = RPC.encode({ subscriptions: [], messages: [], ...rpc });
-    sendBytes(Buffer.concat([varint(body.length), body]));
-  };
+  const send = (rpc: Partial<RPC>) => sendBytes(encodeFrame(rpc));
   return {
     libp2p,
     peerId: libp2p.peerId.toString(),

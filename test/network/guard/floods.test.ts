@@ -1,0 +1,151 @@
+import type { Connection } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { describe, expect, it } from "vitest";
+import { compressBlock } from "../../../src/network/encoding.ts";
+import type { GossipHandler } from "../../../src/network/network.ts";
+import {
+  ACCEPT,
+  DIGEST,
+  EXIT,
+  exitBytes,
+  IGNORE,
+  REJECT,
+  startNode,
+  type TestNode,
+  until,
+  untilHeartbeats,
+  untilMeshed,
+} from "../nodes.ts";
+import { type RawPeer, startRawPeer } from "../raw_peer.ts";
+import { type FloodName, flood, prepareFlood } from "./floods.ts";
+
+const HEARTBEAT_MS = 700;
+/** Of the machine's own, which runs both sides. */
+const SLACK_MS = 300;
+const HONEST_SEED = 7;
+const UNJUDGED = ["QUEUE_FULL", "PEER_GONE"];
+
+const isPeerOf = (node: TestNode, peer: RawPeer) => node.network.peers().some(({ peerId }) => peerId === peer.peerId);
+
+/** A node with an honest one on each side, and a peer that will flood the middle. */
+async function setUp(handler: GossipHandler) {
+  const first = await startNode({ handler: ACCEPT });
+  const target = await startNode({ handler: judgeHonest(handler), bootnodes: [first] });
+  const last = await startNode({ handler: ACCEPT, bootnodes: [target] });
+  await untilMeshed([first, last], 1);
+  await untilMeshed([target], 2);
+  const peer = await startRawPeer();
+  const connection = await peer.connect(target);
+  await untilHeartbeats(target, 1);
+  return { first, target, last, peer, connection };
+}
+
+/** What the honest neighbours send is accepted, whatever the flood's verdict. */
+function judgeHonest(handler: GossipHandler): GossipHandler {
+  const honest = Buffer.from(compressBlock(exitBytes(HONEST_SEED)));
+  return (data, context) => (honest.equals(data) ? ACCEPT : handler)(data, context);
+}
+
+async function expectHungUp(target: TestNode, peer: RawPeer, reason: string): Promise<void> {
+  await until("it is gone", () => !isPeerOf(target, peer));
+  expect(target.network.disconnects()).toEqual({ [reason]: 1 });
+  const [address = ""] = target.network.multiaddrs();
+  // A dialer may think that it got through until it is told.
+  const redial = await peer.libp2p.dial(multiaddr(address)).catch(() => null);
+  await until("the redial is refused", () => redial === null || redial.status !== "open");
+  expect(isPeerOf(target, peer)).toBe(false);
+}
+
+describe("flood below gossip", () => {
+  /** Sends 10,000 a second through `send` until the peer is gone, and expects the reason. */
+  async function floodBelow(send: (connection: Connection, peer: RawPeer) => Promise<() => void>, reason: string) {
+    const { target, peer, connection } = await setUp(ACCEPT);
+    const sendOne = await send(connection, peer);
+    const one = Buffer.of();
+    const sendBatch = () => {
+      for (let i = 0; i < 100 && connection.status === "open"; i++) sendOne();
+    };
+    const elapsedMs = await flood(new Array(400).fill(one), sendBatch, () => connection.status !== "open");
+    await expectHungUp(target, peer, reason);
+    return elapsedMs;
+  }
+  type Yamux = {
+    sendFrame(header: { type: number; flag: number; streamID: number; length: number }, data?: unknown): void;
+  };
+  const yamuxOf = (connection: Connection) => (connection as unknown as { muxer: Yamux }).muxer;
+  const frames = (header: (i: number) => Parameters<Yamux["sendFrame"]>[0]) => async (connection: Connection) => {
+    let sent = 0;
+    return () => yamuxOf(connection).sendFrame(header(sent++));
+  };
+
+  it("of yamux pings ends within a heartbeat", async () => {
+    const send = frames((i) => ({ type: 2, flag: 1, streamID: 0, length: i }));
+    expect(await floodBelow(send, "MUXER_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+  });
+  it("of yamux streams ends within a heartbeat", async () => {
+    const send = frames((i) => ({ type: 1, flag: 1, streamID: 1001 + 2 * i, length: 0 }));
+    expect(await floodBelow(send, "STREAM_CHURN")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+  });
+  it("of yamux window updates ends within a heartbeat", async () => {
+    const send = frames(() => ({ type: 1, flag: 0, streamID: 9999, length: 1 }));
+    expect(await floodBelow(send, "MUXER_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+  });
+  it("of libp2p pings ends within a heartbeat", async () => {
+    const send = async (connection: Connection) => {
+      const stream = await connection.newStream("/ipfs/ping/1.0.0");
+      return () => void stream.send(new Uint8Array(32));
+    };
+    expect(await floodBelow(send, "PING_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+  });
+  it("of gossip streams ends", async () => {
+    const { target, peer, connection } = await setUp(ACCEPT);
+    while (connection.status === "open") await connection.newStream("/meshsub/1.1.0").catch(() => {});
+    await expectHungUp(target, peer, "STREAM_CHURN");
+  });
+  it("of connections ends, and counts what came before", async () => {
+    const { target, peer, connection } = await setUp(ACCEPT);
+    const [address = ""] = target.network.multiaddrs();
+    await connection.close();
+    while (target.network.disconnects().CONNECTION_CHURN === undefined) {
+      const again = await peer.libp2p.dial(multiaddr(address)).catch(() => null);
+      again?.abort(new Error("churn"));
+    }
+    await expectHungUp(target, peer, "CONNECTION_CHURN");
+  });
+});
+
+describe("flood of", () => {
+  it.each<[FloodName, string, GossipHandler]>([
+    ["empty frames", "EMPTY_FRAMES", ACCEPT],
+    ["frames that do not decode", "MALFORMED_FRAMES", ACCEPT],
+    ["RPCs that say nothing", "EMPTY_FRAMES", ACCEPT],
+    ["messages on unknown topics", "UNKNOWN_TOPICS", ACCEPT],
+    ["messages on a topic that we have not joined", "UNKNOWN_TOPICS", ACCEPT],
+    ["messages", "RPC_RATE", IGNORE],
+    ["messages", "REJECTED_SPAM", REJECT],
+    ["one message again and again", "DUPLICATE_SPAM", ACCEPT],
+    ["messages with a from field", "REJECTED_SPAM", ACCEPT],
+    ["subscriptions", "SUBSCRIPTION_FLOOD", ACCEPT],
+    ["subscriptions to novel topics", "SUBSCRIPTION_FLOOD", ACCEPT],
+    ["IHAVE", "IHAVE_FLOOD", ACCEPT],
+    ["IWANT", "IWANT_FLOOD", ACCEPT],
+    ["GRAFT", "GRAFT_FLOOD", ACCEPT],
+    ["GRAFT in backoff", "GRAFT_IN_BACKOFF", ACCEPT],
+    ["GRAFT of novel topics", "UNKNOWN_TOPICS", ACCEPT],
+    ["PRUNE", "PRUNE_FLOOD", ACCEPT],
+    ["IDONTWANT", "IDONTWANT_FLOOD", ACCEPT],
+  ])("%s ends within a heartbeat, by %s", async (name, reason, handler) => {
+    const batches = prepareFlood(name);
+    const { first, target, last, peer, connection } = await setUp(handler);
+    const elapsedMs = await flood(batches, peer.sendBytes, () => connection.status !== "open");
+    await expectHungUp(target, peer, reason);
+    expect(elapsedMs).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+    const calls = target.verdicts.filter(
+      ({ peerId, verdict }) => peerId === peer.peerId && !UNJUDGED.includes(verdict.code),
+    );
+    expect(calls.length).toBeLessThanOrEqual(100);
+    await first.network.publish(EXIT, DIGEST, exitBytes(HONEST_SEED));
+    await until("honest peers still hear each other", () => last.verdicts.length === 1);
+    expect(target.network.peers().length).toBe(2);
+  });
+});
