@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { MAX_KNOWN_MESSAGES } from "../../src/network/cures/bounded_caches.ts";
 import type { Cure } from "../../src/network/cures/cure.ts";
 import { ALL_CURES } from "../../src/network/cures/index.ts";
+import { MAX_SCORE_RECORDS } from "../../src/network/cures/retained_score.ts";
 import { compressBlock } from "../../src/network/encoding.ts";
-import { gossipsubInternals } from "../../src/network/gossipsub_internals.ts";
+import { type GossipsubInternals, gossipsubInternals } from "../../src/network/gossipsub_internals.ts";
 import { computeMessageId } from "../../src/network/message_id.ts";
 import type { GossipHandler } from "../../src/network/network.ts";
 import type { Verdict } from "../../src/validation/verdict.ts";
@@ -20,7 +23,7 @@ import {
   untilHeartbeats,
   untilMeshed,
 } from "./nodes.ts";
-import { type RawPeer, startRawPeer } from "./raw_peer.ts";
+import { controlRpc, encodeFrame, type RawPeer, startRawPeer } from "./raw_peer.ts";
 
 const without = (name: string): Cure[] => ALL_CURES.filter((cure) => cure.name !== name);
 const infoOf = (node: TestNode, peer: RawPeer) => node.network.peers().find(({ peerId }) => peerId === peer.peerId);
@@ -170,6 +173,23 @@ describe("retained_score", () => {
     peer.send({ messages: [wireMessage(41)] });
     await until("both count", () => scoreOf(node, peer) < 3.5 * scoreBefore);
   });
+  it("keeps the records of a bounded number of peers that left", async () => {
+    let records = new Map<string, { connected: boolean }>();
+    const spy: Cure = {
+      name: "spy",
+      install({ pubsub: { score } }) {
+        records = score.peerStats;
+        for (let i = 0; i <= MAX_SCORE_RECORDS; i++) {
+          score.addPeer(`passer-by ${i}`);
+          (records.get(`passer-by ${i}`) as { connected: boolean }).connected = false;
+        }
+      },
+    };
+    const node = await startNode({ handler: ACCEPT, cures: [...ALL_CURES, spy] });
+    const peer = await connectedPeer(node);
+    expect(records.size).toBe(MAX_SCORE_RECORDS);
+    expect([records.has("passer-by 1"), records.has(peer.peerId)]).toEqual([false, true]);
+  });
   it("would forget it, without the cure", async () => {
     const { node, peer } = await redial(without("retained_score"));
     await until("all is forgotten", () => infoOf(node, peer)?.score === 0);
@@ -190,13 +210,6 @@ describe("outbound_watchdog", () => {
     await until("it is hung up", () => infoOf(node, peer) === undefined);
     expect(node.network.counters().deafPeers).toBe(1);
   });
-  it("hangs up a peer that sends a frame larger than any message, on which the library keeps the connection", async () => {
-    const node = await startNode({ handler: ACCEPT });
-    const peer = await connectedPeer(node, [EXIT_TOPIC]);
-    await untilHeartbeats(node, 2);
-    peer.sendBytes(Buffer.from("ffffff7f", "hex"));
-    await until("it is hung up", () => infoOf(node, peer) === undefined);
-  });
   it("hangs up a peer that does not read, when 16 MiB wait for it", async () => {
     const block = { name: "beacon_block", forkDigest: DIGEST, handler: ACCEPT } as const;
     const node = await startNode();
@@ -215,6 +228,124 @@ describe("outbound_watchdog", () => {
     await untilHeartbeats(node, 3);
     expect(infoOf(node, peer)?.state).toBe("connected");
     expect(await node.network.publish(EXIT, DIGEST, exitBytes(50))).toMatchObject({ recipients: 0 });
+  });
+});
+
+describe("inbound_frames", () => {
+  /** Whether a node goes on listening to a peer after a frame larger than any. */
+  async function sendOversize(cures: readonly Cure[]) {
+    const node = await startNode({ handler: ACCEPT, cures });
+    const peer = await startRawPeer();
+    const connection = await peer.connect(node);
+    await untilHeartbeats(node, 1);
+    peer.sendBytes(Buffer.from("ffffff7f", "hex"));
+    return { node, peer, connection };
+  }
+
+  it("hangs up after an oversize frame at once, and refuses the peer", async () => {
+    const { node, connection } = await sendOversize(ALL_CURES);
+    await until("it is hung up", () => connection.status !== "open");
+    expect(node.network.disconnects()).toEqual({ OVERSIZE_FRAME: 1 });
+  });
+  it("would keep the connection, and take any number of bytes, without the cure", async () => {
+    const cures = ALL_CURES.filter(({ name }) => !["inbound_frames", "outbound_watchdog"].includes(name));
+    const { node, peer, connection } = await sendOversize(cures);
+    for (let i = 0; i < 3; i++) {
+      peer.sendBytes(new Uint8Array(1_000_000));
+      await untilHeartbeats(node, 1);
+    }
+    expect(connection.status).toBe("open");
+  });
+  it("hangs up a peer whose frame does not come to its end", async () => {
+    let skippedMs = 0;
+    const monotonicMs = () => systemClock.monotonicMs() + skippedMs;
+    const node = await startNode({ handler: ACCEPT, clock: { ...systemClock, monotonicMs } });
+    const peer = await startRawPeer();
+    const connection = await peer.connect(node);
+    peer.sendBytes(Uint8Array.of(200, 1, 7));
+    await untilHeartbeats(node, 2);
+    expect(connection.status).toBe("open");
+    skippedMs = 11_000;
+    await until("it is hung up", () => connection.status !== "open");
+    expect(node.network.disconnects()).toEqual({ SLOW_FRAME: 1 });
+  });
+  it("reads the newest stream of a peer, and ends the one before", async () => {
+    const node = await startNode({ handler: ACCEPT });
+    const peer = await startRawPeer();
+    const connection = await peer.connect(node);
+    const [first] = connection.streams.filter(({ direction, protocol }) => direction === "outbound" && protocol !== "");
+    const second = await connection.newStream("/meshsub/1.1.0");
+    second.send(encodeFrame({ messages: [wireMessage(60)] }));
+    await until("it is read", () => node.verdicts.length === 1);
+    await until("the first is ended", () => first?.status !== "open");
+  });
+});
+
+describe("prune", () => {
+  const OTHER_TOPIC = EXIT_TOPIC.replace(EXIT, "beacon_block");
+
+  /** Leaves an unknown topic and the known one in one RPC, with the largest backoff there is. */
+  async function leave(cures: readonly Cure[]) {
+    let backoffs = new Map<string, Map<string, number>>();
+    const spy: Cure = {
+      name: "spy",
+      install({ pubsub }) {
+        backoffs = pubsub.backoff;
+      },
+    };
+    const node = await startNode({ handler: ACCEPT, cures: [...cures, spy] });
+    const peer = await connectedPeer(node, [EXIT_TOPIC]);
+    await until("it is meshed", () => infoOf(node, peer)?.meshTopics.length === 1);
+    const backoff = 2 ** 52;
+    const prune = [OTHER_TOPIC, EXIT_TOPIC].map((topicID) => ({ topicID, peers: [], backoff }));
+    peer.send(controlRpc({ prune }));
+    peer.send({ messages: [wireMessage(70)] });
+    await until("it is read", () => node.verdicts.length === 1);
+    const untilMs = backoffs.get(EXIT_TOPIC)?.get(peer.peerId) ?? 0;
+    return { meshTopics: infoOf(node, peer)?.meshTopics, untilMs };
+  }
+
+  it("leaves the topics that we know though others stand before them, for an hour at most", async () => {
+    const { meshTopics, untilMs } = await leave(ALL_CURES);
+    expect(meshTopics).toEqual([]);
+    expect(untilMs).toBeGreaterThan(systemClock.nowMs() + 3_500_000);
+    expect(untilMs).toBeLessThan(systemClock.nowMs() + 3_700_000);
+  });
+  it("would stay in the mesh, without the cure", async () => {
+    const { meshTopics } = await leave(without("prune"));
+    expect(meshTopics).toEqual([EXIT_TOPIC]);
+  });
+});
+
+describe("bounded_caches", () => {
+  /** How many entries each cache holds after a message, when it was full before. */
+  async function fill(cures: readonly Cure[]) {
+    let internals: GossipsubInternals | undefined;
+    const spy: Cure = {
+      name: "spy",
+      install({ pubsub }) {
+        internals = pubsub;
+      },
+    };
+    const node = await startNode({ handler: ACCEPT, cures: [...cures, spy] });
+    if (internals === undefined) throw new Error("not installed");
+    const { seenCache, fastMsgIdCache, score } = internals;
+    for (let i = 0; i < MAX_KNOWN_MESSAGES; i++) {
+      for (const cache of [seenCache, fastMsgIdCache]) cache.put(`${i}`, `${i}`);
+      score.deliveryRecords.ensureRecord(`${i}`);
+    }
+    const peer = await connectedPeer(node);
+    peer.send({ messages: [wireMessage(80)] });
+    await until("it is judged", () => node.verdicts.length === 1);
+    return [seenCache.entries.size, fastMsgIdCache.entries.size, score.deliveryRecords.records.size];
+  }
+
+  it("forgets the oldest when there are too many", async () => {
+    expect(await fill(ALL_CURES)).toEqual([MAX_KNOWN_MESSAGES, MAX_KNOWN_MESSAGES, MAX_KNOWN_MESSAGES]);
+  });
+  it("would keep them all, without the cure", async () => {
+    const more = MAX_KNOWN_MESSAGES + 1;
+    expect(await fill(without("bounded_caches"))).toEqual([more, more, more]);
   });
 });
 
