@@ -52,6 +52,14 @@ const COMMANDS: CommandTable = new Map<string, CommandEntry>([
     },
   ],
   [
+    "fuzz",
+    {
+      summary: "attack a gossip peer and report what held",
+      defaultPreset: "minimal",
+      load: async () => (await import("./fuzz.ts")).fuzzCommand(),
+    },
+  ],
+  [
     "vectors",
     {
       summary: "run a tree of test vectors",

@@ -8,7 +8,7 @@ export const CRITERIA = {
   HONEST_PEER_DROPPED: "the target hung up on an honest peer",
   HONEST_LOST: "honest messages were not delivered",
   HONEST_SLOWED: "honest messages took too long during the attack",
-  NOT_HUNG_UP: "the first attacker was not hung up in time",
+  NOT_HUNG_UP: "an attacker was not hung up in time",
   REDIAL_TAKEN: "an attacker that was hung up came straight back",
   TOO_MANY_VERDICTS: "the validator was called too often",
   EVENT_LOOP: "the target's event loop stood still for too long",
@@ -41,7 +41,7 @@ export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">
   const { honest, target, sent } = report;
   const { before, during, after } = honest.phases;
   const allowedMs = Math.max(LATENCY_FACTOR * (before.p99Ms ?? 0), LATENCY_FLOOR_MS);
-  const stayedTooLong = report.firstHungUpMs === null || report.firstHungUpMs > HANG_UP_LIMIT_MS;
+  const stayedTooLong = report.firstHungUpMs === null || (report.longestStayMs ?? 0) > HANG_UP_LIMIT_MS;
   const failures: Partial<Record<Criterion, boolean>> = {
     DEAD: !target.alive,
     INVALID_FORWARDED: Object.keys(honest.invalid).length > 0,

@@ -144,7 +144,9 @@ export function makeOwnNetwork(validCount: number, nowS: number): OwnNetwork {
       data: { pubkey: (subjects[index] as Subject).pubkey },
     });
   const forkDigest = computeForkDigestHex(config, 0);
-  const spoiled = Object.fromEntries(SPOILED.map((name, index) => [name, subjects[index]])) as unknown as SpoiledSubjects;
+  const spoiled = Object.fromEntries(
+    SPOILED.map((name, index) => [name, subjects[index]]),
+  ) as unknown as SpoiledSubjects;
   return {
     network,
     config,

@@ -30,12 +30,20 @@ export interface AttackReport {
   readonly seed: number;
   readonly durationMs: number;
   readonly rate: number;
-  readonly sent: { readonly identities: number; readonly rpcs: number; readonly messages: number; readonly bytes: number };
+  readonly sent: {
+    readonly identities: number;
+    readonly rpcs: number;
+    readonly messages: number;
+    readonly bytes: number;
+  };
   /** Null where the target told nothing. */
   readonly validatorCalls: number | null;
-  /** Attackers that the target hung up on, and how long the first of all to join lasted. */
+  /** Attackers that the target hung up on. */
   readonly hungUp: number;
+  /** From its first hostile byte, how long the first flooder lasted; null where it was not hung up. */
   readonly firstHungUpMs: number | null;
+  /** How long the most patient flooder was suffered. */
+  readonly longestStayMs: number | null;
   /** Null where it was not tried: nobody was hung up. */
   readonly redialRefused: boolean | null;
   readonly honest: WitnessReport;
@@ -71,13 +79,17 @@ const MAX_BACKLOG_MS = 40;
 const MAX_BURST_BYTES = 256 * 1024;
 /** A redial that lives this long was not refused. */
 const REDIAL_WATCH_MS = 700;
+/** An attack that is over at once, its peer hung up, still counts for this long: so do the honest messages of that time. */
+const AFTERMATH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 5_000;
 const KEY_SEED_BYTES = 32;
 
 interface Attacker {
   readonly peer: RawPeer;
   readonly keySeed: Uint8Array;
-  readonly joinedMs: number;
+  /** Of its flood, where it floods; else of its joining. Monotonic, as the next. */
+  startedMs: number;
+  floods: boolean;
   /** Null while connected, and where it is us who left. */
   hungUpMs: number | null;
 }
@@ -120,10 +132,10 @@ export async function runAttack(
       await peer.stop();
       return null;
     }
-    const attacker: Attacker = { peer, keySeed, joinedMs: clock.monotonicMs(), hungUpMs: null };
+    const attacker: Attacker = { peer, keySeed, startedMs: clock.monotonicMs(), floods: false, hungUpMs: null };
     attackers.push(attacker);
     peer.connection.addEventListener("close", () => {
-      if (!peer.isLeaving) attacker.hungUpMs = clock.monotonicMs() - attacker.joinedMs;
+      if (!peer.isLeaving) attacker.hungUpMs = clock.monotonicMs();
     });
     peer.send({ subscriptions: [{ topic: fixture.topic, subscribe: true }] });
     return peer;
@@ -137,6 +149,8 @@ export async function runAttack(
 
   const flood: AttackContext["flood"] = async (peer, next, { rate = plan.rate, channel } = {}) => {
     let lastMs = clock.monotonicMs();
+    const attacker = attackers.find((candidate) => candidate.peer === peer);
+    if (attacker !== undefined && !attacker.floods) Object.assign(attacker, { floods: true, startedMs: lastMs });
     let due = 1;
     while (peer.canSendOn(channel) && !over.signal.aborted) {
       const nowMs = clock.monotonicMs();
@@ -203,6 +217,8 @@ export async function runAttack(
     await attack.run(context).catch((error) => faults.push(`the attack threw: ${errorMessage(error)}`));
     cancelTimer();
     over.abort();
+    const endedMs = clock.monotonicMs();
+    await sleep(clock, Math.min(plan.durationMs, AFTERMATH_MS) - (clock.monotonicMs() - startedMs));
     const elapsedS = (clock.monotonicMs() - startedMs) / 1000;
     const during = await scrape(target.metricsUrl);
     await Promise.all(peers.map((peer) => peer.stop()));
@@ -214,7 +230,9 @@ export async function runAttack(
     await target.collectGarbage();
     const after = await scrape(target.metricsUrl);
 
-    const [first] = attackers;
+    const flooders = attackers.some(({ floods }) => floods) ? attackers.filter(({ floods }) => floods) : attackers;
+    const [first] = flooders;
+    const stays = flooders.map(({ startedMs: fromMs, hungUpMs }) => (hungUpMs ?? endedMs) - fromMs);
     const withoutVerdict = {
       attack: attack.name,
       seed: plan.seed,
@@ -223,7 +241,8 @@ export async function runAttack(
       sent: tally,
       validatorCalls: validatorCalls(before, after, honest),
       hungUp: attackers.filter(({ hungUpMs }) => hungUpMs !== null).length,
-      firstHungUpMs: first?.hungUpMs ?? null,
+      firstHungUpMs: first === undefined || first.hungUpMs === null ? null : first.hungUpMs - first.startedMs,
+      longestStayMs: stays.length === 0 ? null : Math.max(...stays),
       redialRefused,
       honest,
       target: {

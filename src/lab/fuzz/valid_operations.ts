@@ -14,7 +14,9 @@ export async function readValidOperations(path: string): Promise<Uint8Array[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [parseOperation(path, await readFile(path))];
     const names = (await readdir(path)).sort().slice(0, MAX_OPERATIONS);
-    return await Promise.all(names.map(async (name) => parseOperation(join(path, name), await readFile(join(path, name)))));
+    return await Promise.all(
+      names.map(async (name) => parseOperation(join(path, name), await readFile(join(path, name)))),
+    );
   } catch (error) {
     if (error instanceof CodedError) throw error;
     throw new CodedError("VALID_UNREADABLE", `Cannot read ${path}: ${errorMessage(error)}`, { path }, error);

@@ -5,8 +5,8 @@ import { CodedError, errorMessage } from "../../base/errors.ts";
 import { type CachedState, loadState } from "../../state/beacon_state.ts";
 import { readNetworkDir } from "../../state/network_dir.ts";
 import { createStateView } from "../../state/view.ts";
-import type { TriggeredExitContext } from "../../validation/triggered_exit.ts";
 import { decompressSnappyBlock } from "../../validation/snappy_block.ts";
+import type { TriggeredExitContext } from "../../validation/triggered_exit.ts";
 
 export interface ViewFiles {
   readonly networkDir: string;

@@ -94,10 +94,11 @@ async function main(options: WitnessOptions): Promise<void> {
 
   function judge(message: RPC.Message): void {
     const data = message.data ?? new Uint8Array();
-    if (message.topic !== topic) return report("OTHER_TOPIC", data);
     const { from, seqno, signature, key } = message;
-    if (from !== undefined || seqno !== undefined || signature !== undefined || key !== undefined) {
-      return report("NOT_ANONYMOUS", data);
+    const isAnonymous = from === undefined && seqno === undefined && signature === undefined && key === undefined;
+    if (message.topic !== topic || !isAnonymous) {
+      report(isAnonymous ? "OTHER_TOPIC" : "NOT_ANONYMOUS", data);
+      return;
     }
     // The same message again, by another way or by IWANT, says nothing new.
     const id = messageIdToString(computeMessageId(topic, data, TRIGGERED_EXIT_SIZE_BYTES));

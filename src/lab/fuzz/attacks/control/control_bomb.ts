@@ -1,5 +1,4 @@
-import type { Attack } from "../../attack.ts";
-import type { Frame } from "../../attack.ts";
+import type { Attack, Frame } from "../../attack.ts";
 import { bytesField, frameOf } from "../../rpc.ts";
 
 /** Empty entries of a control list, two bytes each: as many as fit into a frame of a megabyte. */

@@ -1,7 +1,7 @@
 import { sleep } from "../../../../base/clock.ts";
-import { TRIGGERED_EXIT_SIZE_BYTES } from "../../../../spec/constants.ts";
 import { compressBlock } from "../../../../network/encoding.ts";
 import { computeMessageId } from "../../../../network/message_id.ts";
+import { TRIGGERED_EXIT_SIZE_BYTES } from "../../../../spec/constants.ts";
 import type { Attack } from "../../attack.ts";
 import { controlFrame, messageFrame } from "../../frames.ts";
 

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { PeerRecord, RecordEnvelope } from "@libp2p/peer-record";
@@ -36,7 +36,7 @@ export const pxPoisoning: Attack = {
         peers.push({ peerId: peerId.toMultihash().bytes, signedPeerRecord } as (typeof peers)[number]);
       }
       const peer = await join();
-      while (peer !== null && peer.isConnected && !signal.aborted) {
+      while (peer?.isConnected && !signal.aborted) {
         send(peer, controlFrame({ graft: [fixture.topic] }));
         send(peer, controlFrame({ prune: [{ topic: fixture.topic, backoff: 1n, peers }] }));
         await sleep(clock, INTERVAL_MS, signal);

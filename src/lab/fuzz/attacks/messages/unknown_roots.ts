@@ -15,9 +15,7 @@ export const unknownRoots: Attack = {
   async run({ fixture, random, rate, join, flood, note }) {
     const peers = await Promise.all(Array.from({ length: IDENTITIES }, () => join()));
     const next = () => messageFrame(fixture.topic, compressBlock(forge(fixture, fixture.bystander, random)));
-    await Promise.all(
-      peers.map((peer) => (peer === null ? null : flood(peer, next, { rate: rate / IDENTITIES }))),
-    );
+    await Promise.all(peers.map((peer) => (peer === null ? null : flood(peer, next, { rate: rate / IDENTITIES }))));
     note("stillConnected", peers.filter((peer) => peer?.isConnected).length);
   },
 };

@@ -1,0 +1,45 @@
+/** Each attack for a moment, against a real node in a process of its own; and against a canary that must fail. */
+import { expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { CATALOGUE, selectAttacks } from "../../../src/lab/fuzz/catalogue.ts";
+import { UNTIMED } from "../../../src/lab/fuzz/criteria.ts";
+import { type FuzzOptions, runFuzz } from "../../../src/lab/fuzz/fuzz.ts";
+import type { AttackReport } from "../../../src/lab/fuzz/run_attack.ts";
+
+const MOMENT: Omit<FuzzOptions, "attacks"> = {
+  seed: 1,
+  durationMs: 400,
+  quietMs: 200,
+  rate: 10_000,
+  honestRate: 20,
+  peer: null,
+  ownTarget: "node",
+  freshTargets: false,
+};
+
+function fuzz(options: Partial<FuzzOptions> & Pick<FuzzOptions, "attacks">): Promise<AttackReport[]> {
+  return runFuzz({ ...MOMENT, ...options }, () => {}, systemClock, new AbortController().signal);
+}
+
+test("fuzz: no attack gets an invalid message forwarded, an honest one lost, or the node down", async () => {
+  const reports = await fuzz({ attacks: CATALOGUE });
+  expect(reports.map(({ attack }) => attack)).toEqual(CATALOGUE.map(({ name }) => name));
+  // How fast it all went depends on what else this machine does.
+  const failures = reports.flatMap(({ attack, failed, faults, honest }) =>
+    failed.filter((criterion) => UNTIMED.has(criterion)).map((criterion) => [attack, criterion, faults, honest]),
+  );
+  expect(failures).toEqual([]);
+  expect(reports.filter(({ sent }) => sent.identities === 0 && sent.rpcs === 0)).toEqual([]);
+  expect(reports.every(({ honest }) => honest.phases.during.published > 0)).toBe(true);
+}, 150_000);
+
+test("fuzz: the canary, stock gossipsub without cures, fails", async () => {
+  const names = ["spam-wrong-sender", "mutation", "iwant-unvalidated", "floodsub-downgrade", "auth-fields"];
+  const reports = await fuzz({ attacks: selectAttacks(names), ownTarget: "canary" });
+  const failedOf = (name: string) => reports.find(({ attack }) => attack === name)?.failed ?? [];
+  expect(failedOf("spam-wrong-sender")).toContain("INVALID_FORWARDED");
+  expect(failedOf("spam-wrong-sender")).toContain("NOT_HUNG_UP");
+  expect(failedOf("mutation")).toContain("INVALID_FORWARDED");
+  expect(failedOf("auth-fields")).toContain("INVALID_FORWARDED");
+  expect(failedOf("floodsub-downgrade")).toContain("ATTACK_FAULT");
+}, 60_000);
