@@ -23,6 +23,7 @@ import type { Network, PublishOutcome } from "./network/network.ts";
 import { clientVersion, NodeApi } from "./node_api.ts";
 import type { NodeEventSink } from "./node_events.ts";
 import { NodeExits } from "./node_exits.ts";
+import { measureNetwork } from "./node_metrics.ts";
 import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
 import { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
@@ -38,6 +39,10 @@ export interface NodeOptions {
   readonly elUrl: string | null;
   /** Keeps identity and slashing protection; null keeps neither. */
   readonly dataDir: string | null;
+  /** Peer ids that the peer guard never hangs up. */
+  readonly exemptPeers?: readonly string[];
+  /** Address ranges (CIDR) where many peers share an address, as they do on loopback. */
+  readonly testNetworks?: readonly string[];
   /** Indices of the validators (interop keys) that this node runs. */
   readonly validators: readonly number[];
   /** Multiaddrs. */
@@ -153,6 +158,8 @@ class Node implements RunningNode {
         slotsPerEpoch: SLOTS_PER_EPOCH,
         forkDigests: scheduledForkDigests(config),
         dataDir: options.dataDir,
+        exemptPeers: options.exemptPeers ?? [],
+        testNetworks: options.testNetworks ?? [],
       },
       {
         backend: {
@@ -447,7 +454,7 @@ class Node implements RunningNode {
     const metrics = this.#metrics;
     metrics.setPoolSize(this.#pool.size);
     metrics.setParked(this.#exits.parkedCount);
-    metrics.setPeers(this.#network.peers().length);
+    measureNetwork(metrics, this.#network);
     for (const topic of MESH_TOPICS) {
       metrics.setMeshPeers(topic, this.#network.meshPeerCount(topic, this.#forkDigest()));
     }

@@ -15,6 +15,7 @@ import type { Network, StatusMessage } from "./network/network.ts";
 import type { NodeDeps, RunningNode } from "./node.ts";
 import { type ApiChain, clientVersion, NodeApi } from "./node_api.ts";
 import { NodeExits } from "./node_exits.ts";
+import { measureNetwork } from "./node_metrics.ts";
 import { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
 import { type CachedState, isMessageBusState, loadState } from "./state/beacon_state.ts";
@@ -35,6 +36,10 @@ export interface FixedNodeOptions {
   readonly timeMs: number | null;
   /** Keeps the identity; null makes a new one. */
   readonly dataDir: string | null;
+  /** Peer ids that the peer guard never hangs up. */
+  readonly exemptPeers?: readonly string[];
+  /** Address ranges (CIDR) where many peers share an address, as they do on loopback. */
+  readonly testNetworks?: readonly string[];
   /** Multiaddrs. */
   readonly listen: readonly string[];
   /** Multiaddrs with peer ids. */
@@ -187,6 +192,8 @@ class FixedNode implements RunningFixedNode {
         slotsPerEpoch: SLOTS_PER_EPOCH,
         forkDigests: [this.#forkDigest],
         dataDir: options.dataDir,
+        exemptPeers: options.exemptPeers ?? [],
+        testNetworks: options.testNetworks ?? [],
       },
       {
         backend: {
@@ -246,7 +253,7 @@ class FixedNode implements RunningFixedNode {
     this.#metrics.onScrape(() => {
       this.#metrics.setPoolSize(this.#pool.size);
       this.#metrics.setParked(this.#exits.parkedCount);
-      this.#metrics.setPeers(this.#network.peers().length);
+      measureNetwork(this.#metrics, this.#network);
       this.#metrics.setMeshPeers(TOPIC, this.#network.meshPeerCount(TOPIC, this.#forkDigest));
       this.#metrics.setHeadSlot(this.#chain.head.slot);
     });

@@ -32,6 +32,11 @@ export interface ApiPeer {
   readonly lastSeenAddress: string;
   readonly direction: "inbound" | "outbound";
   readonly state: "connected" | "connecting" | "disconnected" | "disconnecting";
+  readonly agent: string | null;
+  /** Gossipsub's. */
+  readonly score: number;
+  /** What the peer has spent of the guard's limits, by kind. */
+  readonly guard: Readonly<Record<string, number>>;
 }
 
 export interface SyncingStatus {

@@ -24,6 +24,10 @@ export interface Metrics {
   setParked(triggeredExits: number): void;
   setPeers(connected: number): void;
   setMeshPeers(topic: string, peers: number): void;
+  /** What the network has counted since it started, by name, and the peers it hung up, by reason. */
+  setNetworkCounts(events: Readonly<Record<string, number>>, disconnects: Readonly<Record<string, number>>): void;
+  /** What the connected peers have spent of the guard's limits, by kind. */
+  setGuardSpent(spent: Readonly<Record<string, number>>): void;
   setHeadSlot(slot: number): void;
   setFinalizedSlot(slot: number): void;
   setExecutionAvailable(available: boolean): void;
@@ -70,6 +74,24 @@ export function createMetrics(): Metrics {
     labelNames: ["queue"],
     registers,
   });
+  const networkEvents = new Counter({
+    name: "msgbus_network_events_total",
+    help: "What the network counts",
+    labelNames: ["event"],
+    registers,
+  });
+  const disconnects = new Counter({
+    name: "msgbus_peer_disconnects_total",
+    help: "Peers hung up by this node",
+    labelNames: ["reason"],
+    registers,
+  });
+  const guardSpent = new Gauge({
+    name: "msgbus_peer_guard_spent",
+    help: "What the connected peers have spent of the peer guard's limits",
+    labelNames: ["kind"],
+    registers,
+  });
   const meshPeers = new Gauge({
     name: "msgbus_mesh_peers",
     help: "Peers in the gossip mesh",
@@ -88,6 +110,9 @@ export function createMetrics(): Metrics {
   const codeLabel = boundedLabel();
   const queueLabel = boundedLabel();
   const topicOf = (topic: string) => topicLabel(topic.startsWith("beacon_attestation_") ? "beacon_attestation" : topic);
+  const eventLabel = boundedLabel();
+  const reasonLabel = boundedLabel();
+  const kindLabel = boundedLabel();
   const refreshers: (() => void)[] = [];
 
   return {
@@ -103,6 +128,18 @@ export function createMetrics(): Metrics {
     setParked: (triggeredExits) => parked.set(triggeredExits),
     setPeers: (connected) => peers.set(connected),
     setMeshPeers: (topic, count) => meshPeers.set({ topic: topicOf(topic) }, count),
+    setNetworkCounts(eventCounts, reasonCounts) {
+      networkEvents.reset();
+      for (const [event, count] of Object.entries(eventCounts)) networkEvents.inc({ event: eventLabel(event) }, count);
+      disconnects.reset();
+      for (const [reason, count] of Object.entries(reasonCounts)) {
+        disconnects.inc({ reason: reasonLabel(reason) }, count);
+      }
+    },
+    setGuardSpent(spent) {
+      guardSpent.reset();
+      for (const [kind, amount] of Object.entries(spent)) guardSpent.inc({ kind: kindLabel(kind) }, amount);
+    },
     setHeadSlot: (slot) => headSlot.set(slot),
     setFinalizedSlot: (slot) => finalizedSlot.set(slot),
     setExecutionAvailable: (available) => executionAvailable.set(available ? 1 : 0),

@@ -42,6 +42,10 @@ function peerJson(peer: ApiPeer): unknown {
     last_seen_p2p_address: peer.lastSeenAddress,
     state: peer.state,
     direction: peer.direction,
+    // Beyond the Beacon API.
+    agent: peer.agent,
+    score: peer.score,
+    guard: peer.guard,
   };
 }
 

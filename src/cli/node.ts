@@ -33,6 +33,8 @@ interface NodeFlags {
   validators?: number[];
   listen?: string[];
   bootnode?: string[];
+  exemptPeer?: string[];
+  testNetwork?: string[];
   apiPort: number;
   apiHost: string;
   api: boolean;
@@ -72,6 +74,12 @@ export function nodeCommand(): Command {
       repeatable(parseMultiaddr),
     )
     .option("--bootnode <multiaddr>", "peer to dial, with its /p2p/ id; repeatable", repeatable(parseMultiaddr))
+    .option("--exempt-peer <peer-id>", "peer that the peer guard never hangs up, repeatable", repeatable(String))
+    .option(
+      "--test-network <cidr>",
+      "address range where many peers share an address, as on loopback, repeatable",
+      repeatable(String),
+    )
     .option("--api-port <port>", "port of the API; 0 takes any free one", parsePort, 0)
     .option("--api-host <host>", "address of the API", "127.0.0.1")
     .option("--no-api", "serve no API")
@@ -123,6 +131,8 @@ function start(flags: NodeFlags, deps: NodeDeps): Promise<RunningNode> {
     dataDir: flags.dataDir ?? null,
     listen: flags.listen ?? ["/ip4/127.0.0.1/tcp/0"],
     bootnodes: flags.bootnode ?? [],
+    exemptPeers: flags.exemptPeer ?? [],
+    testNetworks: flags.testNetwork ?? [],
     apiPort: flags.api ? flags.apiPort : null,
     apiHost: flags.apiHost,
     version: packageVersion(),

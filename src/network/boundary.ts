@@ -28,10 +28,15 @@ const VAIN_CALLS_PER_SECOND = 160;
 /** How often those that wait are looked at: a call or two a peer. */
 export const PACE_MS = 10;
 
+/** What messages end in that no handler judged, or not in time; `docs/verdicts.md` has a row for each. */
+export const BOUNDARY_CODES = ["QUEUE_FULL", "TOO_LATE", "PEER_GONE"] as const;
+
 const HANDLER_FAILED: Verdict = { result: "ignore", code: "INTERNAL_ERROR" };
-const QUEUE_FULL: Verdict = { result: "ignore", code: "QUEUE_FULL" };
-const TOO_LATE: Verdict = { result: "ignore", code: "TOO_LATE" };
-const PEER_GONE: Verdict = { result: "ignore", code: "PEER_GONE" };
+const [QUEUE_FULL, TOO_LATE, PEER_GONE] = BOUNDARY_CODES.map((code): Verdict => ({ result: "ignore", code })) as [
+  Verdict,
+  Verdict,
+  Verdict,
+];
 
 export interface IncomingMessage {
   readonly messageId: string;

@@ -19,6 +19,9 @@ test("metrics: every function shows in the scrape", async () => {
   metrics.setPoolSize(1);
   metrics.setPeers(2);
   metrics.setMeshPeers("beacon_block", 3);
+  metrics.setNetworkCounts({ queueFull: 6 }, { RPC_RATE: 7 });
+  metrics.setNetworkCounts({ queueFull: 8 }, { RPC_RATE: 9 });
+  metrics.setGuardSpent({ frames: 10 });
   metrics.setHeadSlot(4);
   metrics.setFinalizedSlot(5);
   metrics.setExecutionAvailable(true);
@@ -30,6 +33,9 @@ test("metrics: every function shows in the scrape", async () => {
     "msgbus_pool_triggered_exits 1",
     "msgbus_peers 2",
     'msgbus_mesh_peers{topic="beacon_block"} 3',
+    'msgbus_network_events_total{event="queueFull"} 8',
+    'msgbus_peer_disconnects_total{reason="RPC_RATE"} 9',
+    'msgbus_peer_guard_spent{kind="frames"} 10',
     "msgbus_head_slot 4",
     "msgbus_finalized_slot 5",
     "msgbus_execution_available 1",

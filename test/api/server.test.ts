@@ -62,7 +62,15 @@ describe("a Beacon API client of another project", () => {
 
   test("api: Lodestar's client reads the node's identity, version, syncing, peers and health", async () => {
     backend.peers = [
-      { peerId: "16Uiu2", lastSeenAddress: "/ip4/127.0.0.1/tcp/1", direction: "inbound", state: "connected" },
+      {
+        peerId: "16Uiu2",
+        lastSeenAddress: "/ip4/127.0.0.1/tcp/1",
+        direction: "inbound",
+        state: "connected",
+        agent: "msgbus/0.1.0",
+        score: -1.5,
+        guard: { frames: 3 },
+      },
     ];
     const { node } = client();
     expect((await node.getNetworkIdentity()).value()).toMatchObject({
@@ -111,11 +119,22 @@ describe("node routes", () => {
 
   test("peers: filtered by state and direction, in either form of a list", async () => {
     const peer = (peerId: string, direction: "inbound" | "outbound") =>
-      ({ peerId, direction, lastSeenAddress: "/ip4/127.0.0.1/tcp/1", state: "connected" }) as const;
+      ({
+        peerId,
+        direction,
+        lastSeenAddress: "/ip4/127.0.0.1/tcp/1",
+        state: "connected",
+        agent: null,
+        score: 2,
+        guard: { frames: 3 },
+      }) as const;
     backend.peers = [peer("a", "inbound"), peer("b", "outbound")];
     const ids = async (query: string) =>
       ((await get(`/eth/v1/node/peers${query}`)).body as { data: { peer_id: string }[] }).data.map((p) => p.peer_id);
     expect(await ids("")).toEqual(["a", "b"]);
+    expect(await get("/eth/v1/node/peers?direction=outbound")).toMatchObject({
+      body: { data: [{ peer_id: "b", agent: null, score: 2, guard: { frames: 3 } }] },
+    });
     expect(await ids("?direction=inbound&state=connected")).toEqual(["a"]);
     expect(await ids("?direction=inbound,outbound")).toEqual(["a", "b"]);
     expect(await ids("?state=disconnected&state=connecting")).toEqual([]);

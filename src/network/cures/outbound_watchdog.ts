@@ -29,7 +29,7 @@ export const outboundWatchdogCure: Cure = {
         } else if (peer.hadStream || nowMs - peer.waitingSinceMs > FIRST_STREAM_TIMEOUT_MS) {
           watched.delete(key);
           counters.deafPeers++;
-          hangUp(peer.id, "no outbound gossip stream");
+          hangUp(peer.id, "NO_OUTBOUND_STREAM");
         }
       }
     });

@@ -75,7 +75,7 @@ export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
     }
     counters.irrelevantPeers++;
     log.debug({ peerId: peerId.toString(), digest }, "The peer is on another network");
-    goodbye(peerId, GOODBYE_IRRELEVANT_NETWORK).finally(() => hangUp(peerId, "another network"));
+    goodbye(peerId, GOODBYE_IRRELEVANT_NETWORK).finally(() => hangUp(peerId, "IRRELEVANT_NETWORK"));
   }
 
   /** Best effort: the peer may be gone, or not speak the protocol. */
@@ -113,7 +113,7 @@ export function createReqResp(dependencies: ReqRespDependencies): ReqResp {
       protocol: GOODBYE_V1,
       async *respond(_ssz, peerId) {
         yield { context: NO_CONTEXT, ssz: encodeUint64(GOODBYE_SHUTDOWN) };
-        hangUp(peerIdFromString(peerId), "the peer said goodbye");
+        hangUp(peerIdFromString(peerId), "GOODBYE_RECEIVED");
       },
     },
     {
