@@ -2,6 +2,7 @@
 import { CodedError } from "../../base/errors.ts";
 import type { Attack } from "./attack.ts";
 import { connectionFlood } from "./attacks/below/connection_flood.ts";
+import { endlessVarint } from "./attacks/below/endless_varint.ts";
 import { halfOpen } from "./attacks/below/half_open.ts";
 import { identifyBadKey } from "./attacks/below/identify_bad_key.ts";
 import { identifyPush } from "./attacks/below/identify_push.ts";
@@ -14,6 +15,7 @@ import { yamuxWindow } from "./attacks/below/yamux_window.ts";
 import { authFields } from "./attacks/control/auth_fields.ts";
 import { controlBomb } from "./attacks/control/control_bomb.ts";
 import { emptyFrames } from "./attacks/control/empty_frames.ts";
+import { endlessLength } from "./attacks/control/endless_length.ts";
 import { floodsubDowngrade } from "./attacks/control/floodsub_downgrade.ts";
 import { graftBackoff } from "./attacks/control/graft_backoff.ts";
 import { graftNovel } from "./attacks/control/graft_novel.ts";
@@ -73,6 +75,7 @@ export const CATALOGUE: readonly Attack[] = [
   malformedFrames,
   emptyFrames,
   oversizeRpc,
+  endlessLength,
   unknownTopics,
   identifyBadKey,
   identifyPush,
@@ -83,6 +86,7 @@ export const CATALOGUE: readonly Attack[] = [
   streamFlood,
   connectionFlood,
   noiseGarbage,
+  endlessVarint,
   halfOpen,
   sybil,
   eclipse,

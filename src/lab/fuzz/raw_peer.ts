@@ -5,12 +5,13 @@
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { noise } from "@chainsafe/libp2p-noise";
 import { generateKeyPairFromSeed, publicKeyToProtobuf } from "@libp2p/crypto/keys";
-import type { Connection, Libp2p, MessageStream, Stream } from "@libp2p/interface";
+import type { Connection, Libp2p, MessageStream, Stream, StreamMuxer } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
-import { type Clock, sleep } from "../../base/clock.ts";
+import { untilAborted } from "../../base/abort.ts";
+import type { Clock } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { createByteReader } from "../../network/reqresp/byte_reader.ts";
 import { bytesField, frameOf, rpcFrame, type WireRpc } from "./rpc.ts";
@@ -34,6 +35,11 @@ export interface RawPeerOptions {
   /** Rewrites our identify message, a protobuf of which this is the honest one. */
   readonly identify?: (honest: IdentifyFields) => Uint8Array;
   readonly onRpc?: (rpc: RPC, receivedMs: number) => void;
+  /**
+   * Without a multiplexer of its own: the encrypted connection is all the attack's, and whatever comes on it is swallowed.
+   * Such a peer opens no streams, so it is not in gossip.
+   */
+  readonly bare?: boolean;
 }
 
 export interface IdentifyFields {
@@ -53,7 +59,8 @@ export function encodeIdentify({ publicKey, protocols }: IdentifyFields): Uint8A
 export class RawPeer {
   readonly libp2p: Libp2p;
   readonly #clock: Clock;
-  readonly #gossipProtocol: string;
+  /** Null where the peer is bare. */
+  readonly #gossipProtocol: string | null;
   #connection: Connection | null = null;
   #stream: Stream | null = null;
   #transport: MessageStream | null = null;
@@ -63,14 +70,14 @@ export class RawPeer {
   #inbound = 0;
   #onInbound: () => void = () => {};
 
-  private constructor(libp2p: Libp2p, clock: Clock, gossipProtocol: string) {
+  private constructor(libp2p: Libp2p, clock: Clock, gossipProtocol: string | null) {
     this.libp2p = libp2p;
     this.#clock = clock;
     this.#gossipProtocol = gossipProtocol;
   }
 
   static async create(options: RawPeerOptions, clock: Clock): Promise<RawPeer> {
-    const { gossipProtocols = [MESHSUB_11], identify = encodeIdentify, onRpc } = options;
+    const { gossipProtocols = [MESHSUB_11], identify = encodeIdentify, onRpc, bare = false } = options;
     const privateKey = await generateKeyPairFromSeed("Ed25519", options.keySeed);
     const multiplexer = yamux()();
     let onTransport: (transport: MessageStream) => void = () => {};
@@ -84,13 +91,13 @@ export class RawPeer {
           protocol: multiplexer.protocol,
           createStreamMuxer(transport: MessageStream) {
             onTransport(transport);
-            return multiplexer.createStreamMuxer(transport);
+            return bare ? swallow(transport, multiplexer.protocol) : multiplexer.createStreamMuxer(transport);
           },
         }),
       ],
       connectionMonitor: { enabled: false },
     });
-    const peer = new RawPeer(libp2p, clock, gossipProtocols[0] ?? MESHSUB_11);
+    const peer = new RawPeer(libp2p, clock, bare ? null : (gossipProtocols[0] ?? MESHSUB_11));
     onTransport = (transport) => {
       peer.#transport = transport;
     };
@@ -149,19 +156,23 @@ export class RawPeer {
     });
   }
 
-  /** Connected as a gossip peer, a stream each way. Throws `DIAL_FAILED`, or `NO_GOSSIP_STREAM`. */
-  async connect(address: string): Promise<void> {
+  /**
+   * Connected as a gossip peer, a stream each way (a bare one: just connected). Throws a `CodedError`: `DIAL_FAILED`, or
+   * `NO_GOSSIP_STREAM`, also when `signal` aborts.
+   */
+  async connect(address: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
     await this.dial(address);
-    await this.#inboundStream(address);
+    if (this.#gossipProtocol === null) return;
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(STREAM_TIMEOUT_MS)]);
+    await this.#inboundStream(address, inTime);
     try {
-      const signal = AbortSignal.timeout(STREAM_TIMEOUT_MS);
-      this.#stream = await this.connection.newStream(this.#gossipProtocol, { signal });
+      this.#stream = await this.connection.newStream(this.#gossipProtocol, { signal: inTime });
     } catch (error) {
       throw new CodedError("NO_GOSSIP_STREAM", `${address} takes no ${this.#gossipProtocol} stream`, {}, error);
     }
   }
 
-  async #inboundStream(address: string): Promise<void> {
+  async #inboundStream(address: string, inTime: AbortSignal): Promise<void> {
     if (this.#inbound > 0) return;
     const done = new AbortController();
     const opened = new Promise<"opened">((resolve) => {
@@ -171,8 +182,7 @@ export class RawPeer {
       this.connection.addEventListener("close", () => resolve("closed"), { signal: done.signal });
       if (this.#closedMs !== null) resolve("closed");
     });
-    const late = sleep(this.#clock, STREAM_TIMEOUT_MS, done.signal);
-    const outcome = await Promise.race([opened, closed, late]);
+    const outcome = await Promise.race([opened, closed, untilAborted(inTime)]);
     done.abort();
     if (outcome !== "opened") {
       const problem = outcome === "closed" ? "hung up on us" : "opened no gossip stream to us: is it a gossip node?";
@@ -234,4 +244,20 @@ async function readRpcs(stream: Stream, onRpc: (rpc: RPC) => void): Promise<void
     if (length === null || length > MAX_FRAME_BYTES) return;
     onRpc(RPC.decode(await reader.read(length)));
   }
+}
+
+/** The least that libp2p takes for a multiplexer: it has no streams, and does not read what comes. */
+function swallow(transport: MessageStream, protocol: string): StreamMuxer {
+  transport.addEventListener("message", () => {});
+  const muxer = {
+    protocol,
+    streams: [],
+    status: "open",
+    createStream: async () => {
+      throw new CodedError("BARE_PEER", "A bare peer opens no streams");
+    },
+    abort() {},
+    close: async () => {},
+  };
+  return Object.assign(new EventTarget(), muxer) as unknown as StreamMuxer;
 }

@@ -127,7 +127,7 @@ export async function runAttack(
   async function join(options?: Omit<RawPeerOptions, "keySeed">): Promise<RawPeer | null> {
     const { peer, keySeed } = await create(options);
     try {
-      await peer.connect(target.address);
+      await peer.connect(target.address, over.signal);
     } catch {
       await peer.stop();
       return null;

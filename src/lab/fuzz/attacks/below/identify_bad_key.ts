@@ -28,13 +28,14 @@ export const identifyBadKey: Attack = {
   source: "CVE-2026-110789",
   sound: "Survives, and does not take the peer for another.",
   hangsUp: false,
-  async run({ targetAddress, random, clock, signal, identity, note }) {
+  async run({ targetAddress, random, clock, signal, identity, count, note }) {
     let dials = 0;
     for (let i = 0; !signal.aborted; i++) {
       const forgery = FORGERIES[i % FORGERIES.length] as (typeof FORGERIES)[number];
       const peer = await identity({ identify: (honest) => forgery(honest, random) });
       await peer.dial(targetAddress).catch(() => {});
       dials++;
+      count({ rpcs: 1 });
       await sleep(clock, INTERVAL_MS, signal);
       await peer.stop();
     }

@@ -21,7 +21,6 @@ export const noiseGarbage: Attack = {
       () => Buffer.concat([Buffer.from(`${MULTISTREAM}\x00\x20`, "latin1"), random.bytes(32), random.bytes(200)]),
       () => Buffer.concat([Buffer.from(`${MULTISTREAM}\xff\xff`, "latin1"), random.bytes(1024)]),
       () => Buffer.concat([Buffer.from(`${MULTISTREAM}\x00\x60`, "latin1"), bytesField(1, random.bytes(94))]),
-      () => Buffer.alloc(64 * 1024, "\xff"),
     ];
     let connections = 0;
     for (let i = 0; !signal.aborted; i++) {

@@ -9,7 +9,8 @@ export const yamuxPing: Attack = {
   sound: "Bounds the answers that wait, and hangs up within a heartbeat.",
   hangsUp: true,
   async run({ join, flood }) {
-    const peer = await join();
+    // Bare: a multiplexer of ours would end the session at the answer to a ping that it has not sent.
+    const peer = await join({ bare: true });
     if (peer === null) return;
     let id = 1_000_000;
     const next = () => ({ bytes: yamuxFrame(YAMUX_TYPE.ping, YAMUX_FLAG.syn, 0, id++), messages: 0 });

@@ -11,10 +11,8 @@ export const coldBoot: Attack = {
   sound: "Still delivers to the honest peers that come later.",
   hangsUp: false,
   async prepare({ fixture, join }) {
-    for (let i = 0; i < IDENTITIES; i++) {
-      const peer = await join();
-      peer?.send({ graft: [fixture.topic] });
-    }
+    const peers = await Promise.all(Array.from({ length: IDENTITIES }, () => join()));
+    for (const peer of peers) peer?.send({ graft: [fixture.topic] });
   },
   async run({ signal }) {
     await untilAborted(signal);

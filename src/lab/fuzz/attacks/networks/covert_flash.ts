@@ -2,7 +2,6 @@ import { sleep } from "../../../../base/clock.ts";
 import { compressBlock } from "../../../../network/encoding.ts";
 import type { Attack } from "../../attack.ts";
 import { messageFrame } from "../../frames.ts";
-import type { RawPeer } from "../../raw_peer.ts";
 import { specimenOf } from "../../specimens.ts";
 
 const IDENTITIES = 10;
@@ -17,16 +16,14 @@ export const covertFlash: Attack = {
   sound: "No score outweighs a flood: all are gone within a heartbeat, and honest messages arrive.",
   hangsUp: false,
   async run({ fixture, random, clock, signal, rate, join, flood, send, takeValid, fault, note }) {
-    const peers: RawPeer[] = [];
-    for (let i = 0; i < IDENTITIES; i++) {
-      const peer = await join();
-      if (peer === null) continue;
+    const joined = await Promise.all(Array.from({ length: IDENTITIES }, () => join()));
+    const peers = joined.filter((peer) => peer !== null);
+    for (const peer of peers) {
       peer.send({ graft: [fixture.topic] });
       for (let k = 0; k < GOOD_DEEDS; k++) {
         const operation = takeValid();
         if (operation !== null) send(peer, messageFrame(fixture.topic, compressBlock(operation)));
       }
-      peers.push(peer);
     }
     await sleep(clock, SETTLE_MS, signal);
     const specimen = specimenOf(fixture, "WRONG_SENDER");

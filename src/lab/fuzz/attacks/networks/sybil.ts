@@ -1,6 +1,5 @@
 import { untilAborted } from "../../../../base/abort.ts";
 import type { Attack } from "../../attack.ts";
-import type { RawPeer } from "../../raw_peer.ts";
 
 /** Beside two honest peers. */
 const SYBILS = 40;
@@ -13,12 +12,8 @@ export const sybil: Attack = {
   sound: "Delivers every honest message to every honest peer.",
   hangsUp: false,
   async run({ fixture, signal, join, note }) {
-    const peers: (RawPeer | null)[] = [];
-    while (peers.length < SYBILS && !signal.aborted) {
-      const peer = await join();
-      peer?.send({ graft: [fixture.topic] });
-      peers.push(peer);
-    }
+    const peers = await Promise.all(Array.from({ length: SYBILS }, () => join()));
+    for (const peer of peers) peer?.send({ graft: [fixture.topic] });
     await untilAborted(signal);
     note("connected", peers.filter((peer) => peer?.isConnected).length);
   },
