@@ -12,7 +12,10 @@ const NODE_SIZE_BYTES = 32;
 /** Nodes that a level has room for at first; it doubles when full. */
 const INITIAL_LEVEL_NODES = 64;
 
-/** ZERO_HASHES[h]: root of an empty subtree of height h. */
+/**
+ * ZERO_HASHES[h]: root of an empty subtree of height h.
+ * @spec specs/message-bus/execution-layer.md#get_zero_hashes
+ */
 const ZERO_HASHES: readonly Uint8Array[] = zeroHashes();
 
 function zeroHashes(): Uint8Array[] {
@@ -29,14 +32,20 @@ function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256.create().update(left).update(right).digest();
 }
 
-/** The last sibling of a proof: the count as a little-endian uint64, then 24 zero bytes. */
+/**
+ * The last sibling of a proof: the count as a little-endian uint64, then 24 zero bytes.
+ * @spec specs/message-bus/execution-layer.md#get_count_chunk
+ */
 export function countChunk(count: number): Uint8Array {
   const chunk = new Uint8Array(NODE_SIZE_BYTES);
   new DataView(chunk.buffer).setBigUint64(0, BigInt(count), true);
   return chunk;
 }
 
-/** Counts and indices are below 2**32, so exact as numbers. Out-of-range arguments are bugs: `RangeError`. */
+/**
+ * Counts and indices are below 2**32, so exact as numbers. Out-of-range arguments are bugs: `RangeError`.
+ * @spec specs/message-bus/execution-layer.md#get_empty_message_bus_tree
+ */
 export class MessageTree {
   /** #levels[h] holds the roots of the complete subtrees of height h, from the left. */
   readonly #levels: Uint8Array[] = Array.from({ length: MESSAGE_BUS_CONTRACT_TREE_DEPTH }, () => new Uint8Array(0));
@@ -47,7 +56,10 @@ export class MessageTree {
     return this.#count;
   }
 
-  /** Appends a leaf of 32 bytes. */
+  /**
+   * Appends a leaf of 32 bytes.
+   * @spec specs/message-bus/execution-layer.md#append_message
+   */
   append(leaf: Uint8Array): void {
     if (leaf.length !== NODE_SIZE_BYTES) throw new RangeError(`a leaf has 32 bytes, not ${leaf.length}`);
     // One short of the capacity, as in the contract.
@@ -78,13 +90,20 @@ export class MessageTree {
     return this.#read(0, index).slice();
   }
 
-  /** What `getMessageRoot()` was when the contract held `count` messages: 32 bytes. */
+  /**
+   * What `getMessageRoot()` was when the contract held `count` messages: 32 bytes.
+   * @spec specs/message-bus/execution-layer.md#get_message_root
+   * @spec specs/message-bus/execution-layer.md#compute_message_root
+   */
   rootAt(count: number): Uint8Array {
     this.#checkCount(count);
     return hashPair(this.#subtreeRoot(MESSAGE_BUS_CONTRACT_TREE_DEPTH, 0, count), countChunk(count));
   }
 
-  /** The 33 siblings that lead from leaf `index` to `rootAt(count)`, from the leaf up, the count chunk last. */
+  /**
+   * The 33 siblings that lead from leaf `index` to `rootAt(count)`, from the leaf up, the count chunk last.
+   * @spec specs/message-bus/execution-layer.md#compute_message_proof
+   */
   proofFor(index: number, count: number): Uint8Array[] {
     this.#checkCount(count);
     this.#checkIndex(index, count);
@@ -99,7 +118,10 @@ export class MessageTree {
     return proof;
   }
 
-  /** Root of subtree `position` of height `level` as it was at `count`. At most one child is cut by the count. */
+  /**
+   * Root of subtree `position` of height `level` as it was at `count`. At most one child is cut by the count.
+   * @spec specs/message-bus/execution-layer.md#get_tree_root
+   */
   #subtreeRoot(level: number, position: number, count: number): Uint8Array {
     const size = 2 ** level;
     const first = position * size;

@@ -67,7 +67,9 @@ const forkTypes = {
 };
 
 /**
+ * Fork versions, digests and domains by epoch, with ours among them.
  * @param genesisValidatorsRoot 32 bytes.
+ * @spec specs/message-bus/p2p-interface.md#modified-compute_fork_version
  * Throws a `CodedError` (`BAD_CONFIG`) when the fork precedes Fulu or meets Gloas, or a value has a wrong length.
  */
 export function createMessageBusConfig(

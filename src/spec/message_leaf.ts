@@ -1,4 +1,5 @@
 import { sha256 } from "@noble/hashes/sha2.js";
+import { TRIGGERED_EXIT_MESSAGE_TYPE } from "./constants.ts";
 
 /**
  * The contract's leaf of one message: sha256(messageType ‖ sender ‖ payload).
@@ -11,4 +12,15 @@ import { sha256 } from "@noble/hashes/sha2.js";
  */
 export function getMessageLeaf(messageType: Uint8Array, sender: Uint8Array, payload: Uint8Array): Uint8Array {
   return sha256.create().update(messageType).update(sender).update(payload).digest();
+}
+
+/**
+ * The leaf of the message that a triggered exit carries.
+ *
+ * @param sender 20 bytes.
+ * @param pubkey 48 bytes: the message's whole payload.
+ * @spec specs/message-bus/beacon-chain.md#get_triggered_exit_leaf
+ */
+export function getTriggeredExitLeaf(sender: Uint8Array, pubkey: Uint8Array): Uint8Array {
+  return getMessageLeaf(TRIGGERED_EXIT_MESSAGE_TYPE, sender, pubkey);
 }

@@ -48,11 +48,17 @@ export interface MessageSent {
 export interface ExecutionEngine {
   /** Builds the block that follows `parentHash` (32 bytes), `messageBusRoot` as the contract has it after that block. */
   buildPayload(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload>;
-  /** Whether the payload is this execution client's block, and its root the contract's at that very block. */
+  /**
+   * Whether the payload is this execution client's block, and its root the contract's at that very block.
+   * @spec specs/message-bus/beacon-chain.md#modified-verify_and_notify_new_payload
+   */
   notifyNewPayload(payload: ExecutionPayload, parentBeaconBlockRoot: Uint8Array): Promise<PayloadVerdict>;
   /** Hashes are 32 bytes; all zero where there is none yet. */
   notifyForkchoiceUpdated(headHash: Uint8Array, safeHash: Uint8Array, finalizedHash: Uint8Array): Promise<void>;
-  /** `getMessageRoot()` evaluated at that block: 32 bytes. */
+  /**
+   * `getMessageRoot()` evaluated at that block: 32 bytes.
+   * @spec specs/message-bus/beacon-chain.md#get_message_bus_root
+   */
   getMessageRoot(blockHash: Uint8Array): Promise<Uint8Array>;
   /** `getMessageCount()` evaluated at that block. */
   getMessageCount(blockHash: Uint8Array): Promise<bigint>;

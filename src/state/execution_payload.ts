@@ -6,7 +6,7 @@ import { CodedError } from "../base/errors.ts";
 import type { BeaconBlockBody, ExecutionPayload, ExecutionPayloadHeader } from "../spec/types.ts";
 import { asFulu, type CachedBeaconStateMessageBus } from "./beacon_state.ts";
 import type { PayloadStatus } from "./execution_engine.ts";
-import { storeMessageBusRoot } from "./roots.ts";
+import { processMessageBusRoot } from "./roots.ts";
 
 /**
  * Checks the payload against the state, takes over its header, and stores its message bus root. An execution client
@@ -29,7 +29,7 @@ export function processExecutionPayload(
   processFuluExecutionPayload(ForkSeq.fulu, asFulu(state), blinded, {
     executionPayloadStatus: ExecutionPayloadStatus.valid,
   } as Parameters<typeof processFuluExecutionPayload>[3]);
-  storeMessageBusRoot(state, BigInt(payload.blockNumber), payload.messageBusRoot);
+  processMessageBusRoot(state, BigInt(payload.blockNumber), payload.messageBusRoot);
 }
 
 /** Throws a `CodedError` (`INVALID_PAYLOAD`) on what the execution client has refused. */

@@ -27,7 +27,7 @@ import {
 import { BeaconBlockBody, BeaconState, type ExecutionPayload } from "../spec/types.ts";
 import { asFulu, type BeaconStateMessageBus, type CachedState, createCachedState } from "./beacon_state.ts";
 import { toPayloadHeader } from "./execution_payload.ts";
-import { storeMessageBusRoot } from "./roots.ts";
+import { processMessageBusRoot } from "./roots.ts";
 
 export type GenesisValidator = {
   /** 48 bytes. */
@@ -87,7 +87,7 @@ function createMessageBusView(payload: ExecutionPayload): GenesisView {
   view.latestExecutionPayloadHeader = BeaconState.fields.latestExecutionPayloadHeader.toViewDU(
     toPayloadHeader(payload),
   );
-  storeMessageBusRoot(view, BigInt(payload.blockNumber), payload.messageBusRoot);
+  processMessageBusRoot(view, BigInt(payload.blockNumber), payload.messageBusRoot);
   return view;
 }
 

@@ -95,7 +95,7 @@ const indices = new WeakMap<Node, RootsIndex>();
 
 /**
  * All roots that the state stores: what a block may use. Built from the vector once (3 ms for 8192 roots), then
- * carried on by `storeMessageBusRoot`.
+ * carried on by `processMessageBusRoot`.
  */
 export function getStoredRoots(state: CachedBeaconStateMessageBus): RootsIndex {
   const { blockNumber } = state.latestExecutionPayloadHeader;
@@ -129,7 +129,7 @@ export function getVerifiedRoots(
  * Stores a payload's root in the slot of its block number, and the index of the result beside it.
  * @spec specs/message-bus/beacon-chain.md#process_message_bus_root
  */
-export function storeMessageBusRoot(
+export function processMessageBusRoot(
   state: Pick<CachedBeaconStateMessageBus, "messageBusRoots">,
   blockNumber: bigint,
   messageBusRoot: Uint8Array,

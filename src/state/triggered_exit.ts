@@ -3,8 +3,7 @@ import { FAR_FUTURE_EPOCH, ForkSeq } from "@lodestar/params";
 import { getPendingBalanceToWithdraw } from "@lodestar/state-transition";
 import { initiateValidatorExit } from "@lodestar/state-transition/block";
 import { CodedError } from "../base/errors.ts";
-import { TRIGGERED_EXIT_MESSAGE_TYPE } from "../spec/constants.ts";
-import { getMessageLeaf } from "../spec/message_leaf.ts";
+import { getTriggeredExitLeaf } from "../spec/message_leaf.ts";
 import type { TriggeredExit } from "../spec/types.ts";
 import { asFulu, type CachedBeaconStateMessageBus } from "./beacon_state.ts";
 import { isValidMessageBusProof, readClaimedCount } from "./proof.ts";
@@ -86,7 +85,7 @@ export function getTriggeredExitValidity(
   if (messageIndex >= count) return { code: "INDEX_OUT_OF_RANGE" };
 
   // The contract holds the message that this operation carries.
-  const leaf = getMessageLeaf(TRIGGERED_EXIT_MESSAGE_TYPE, messageSender, pubkey);
+  const leaf = getTriggeredExitLeaf(messageSender, pubkey);
   if (!isValidMessageBusProof(getStoredRoots(state), leaf, proof, messageIndex)) return { code: "UNKNOWN_ROOT" };
 
   // The pubkey is in the registry; the cache is shared with other forks of the chain, which may know more.

@@ -6,8 +6,8 @@
  * the vectors' table, cheap ones first; the first that fails decides.
  * @spec specs/message-bus/p2p-interface.md#triggered_exit
  */
-import { MESSAGE_BUS_CAPACITY, TRIGGERED_EXIT_MESSAGE_TYPE, TRIGGERED_EXIT_SIZE_BYTES } from "../spec/constants.ts";
-import { getMessageLeaf } from "../spec/message_leaf.ts";
+import { MESSAGE_BUS_CAPACITY, TRIGGERED_EXIT_SIZE_BYTES } from "../spec/constants.ts";
+import { getTriggeredExitLeaf } from "../spec/message_leaf.ts";
 import { computeMessageBusRoot, PROOF_SIZE_BYTES, readClaimedCount, readUint64 } from "../state/proof.ts";
 import {
   getSeasonedEpoch,
@@ -167,7 +167,7 @@ function applyRules(ssz: Uint8Array, context: TriggeredExitContext): RulesOutcom
   // [IGNORE] The validator has no pending partial withdrawal.
   if (head.hasPendingWithdrawal(validatorIndex)) return fail("ignore", "PENDING_WITHDRAWAL", validatorIndex);
 
-  const leaf = getMessageLeaf(TRIGGERED_EXIT_MESSAGE_TYPE, sender, pubkey);
+  const leaf = getTriggeredExitLeaf(sender, pubkey);
   const root = computeMessageBusRoot(leaf, ssz.subarray(0, PROOF_SIZE_BYTES), messageIndex);
   if (!head.roots.has(root)) {
     // [REJECT] The finalized messages of a followed contract do not contradict the proof.

@@ -33,7 +33,7 @@ test.each([
   ["from genesis on", 0],
   ["after an upgrade from Fulu", 1],
 ])(
-  "packing: on every state of a chain %s, the block takes all that is packed, and would take nothing more",
+  "packing: on states all along a chain %s, the block takes all that is packed, and would take nothing more",
   (_, forkEpoch) => {
     const chain = runChain(forkEpoch);
     const exits = verifiedExits(chain);

@@ -1,6 +1,13 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { REPOSITORY, readDocument, readHeadings, readLocalLinks, SPEC_DOCUMENTS } from "./markdown.ts";
+import {
+  REPOSITORY,
+  readDocument,
+  readFunctionAnchors,
+  readHeadings,
+  readLocalLinks,
+  SPEC_DOCUMENTS,
+} from "./markdown.ts";
 
 const documents = [...SPEC_DOCUMENTS, ...globSync(["*.md", "specs/*.md", "docs/*.md"], { cwd: REPOSITORY })];
 
@@ -40,4 +47,21 @@ it("links: every @spec tag of the source that points into specs/ resolves", () =
   );
   expect(files.length).toBeGreaterThan(0);
   expect(dangling).toEqual([]);
+});
+
+it("links: every function of the specification is tagged in the code that does it", () => {
+  const files = globSync("src/**/*.ts", { cwd: REPOSITORY });
+  const tags = new Set(
+    files.flatMap((file) => {
+      const text = readFileSync(new URL(file, REPOSITORY), "utf8");
+      return [...text.matchAll(/@spec (specs\/[\w./#-]+)/g)].map(([, target]) => target);
+    }),
+  );
+  const untagged = SPEC_DOCUMENTS.flatMap((path) =>
+    readFunctionAnchors(readDocument(path))
+      .map((anchor) => `${path}#${anchor}`)
+      .filter((target) => !tags.has(target)),
+  );
+  expect(tags.size).toBeGreaterThan(0);
+  expect(untagged).toEqual([]);
 });

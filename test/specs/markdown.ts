@@ -38,6 +38,16 @@ export function readHeadings(markdown: string): Heading[] {
   }));
 }
 
+/** Anchors of the headings under which a Python block defines functions. */
+export function readFunctionAnchors(markdown: string): string[] {
+  const anchors = new Set<string>();
+  for (const { index } of markdown.matchAll(/^def /gm)) {
+    const anchor = readHeadings(markdown.slice(0, markdown.lastIndexOf("```python", index))).at(-1)?.anchor;
+    if (anchor !== undefined) anchors.add(anchor);
+  }
+  return [...anchors];
+}
+
 /** Targets of the links that stay in the repository. */
 export function readLocalLinks(markdown: string): string[] {
   return [...prose(markdown).matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, target = ""]) => target);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../../src/spec/preset.ts";
-import { getStoredRoots, getVerifiedRoots, RootsIndex, storeMessageBusRoot } from "../../src/state/roots.ts";
+import { getStoredRoots, getVerifiedRoots, RootsIndex, processMessageBusRoot } from "../../src/state/roots.ts";
 import type { RootsView } from "../../src/state/view.ts";
 import { ExitScenario } from "./exit_scenario.ts";
 
@@ -116,7 +116,7 @@ describe("stored roots", () => {
     ] as const) {
       blockNumber += step;
       getStoredRoots(head);
-      storeMessageBusRoot(head, BigInt(blockNumber), rootOf(id));
+      processMessageBusRoot(head, BigInt(blockNumber), rootOf(id));
       head.latestExecutionPayloadHeader.blockNumber = blockNumber;
       head.commit();
       expectSame(getStoredRoots(head), new VectorModel(head.messageBusRoots.getAllReadonly(), blockNumber));
@@ -129,7 +129,7 @@ describe("stored roots", () => {
     getStoredRoots(head);
     const clone = head.clone() as typeof head;
     const blockNumber = head.latestExecutionPayloadHeader.blockNumber + 1;
-    storeMessageBusRoot(clone, BigInt(blockNumber), rootOf(9));
+    processMessageBusRoot(clone, BigInt(blockNumber), rootOf(9));
     clone.latestExecutionPayloadHeader.blockNumber = blockNumber;
     clone.commit();
     expect(getStoredRoots(clone).payloadsUntilEvicted(rootOf(9))).toBe(WINDOW - 1);
@@ -154,8 +154,8 @@ describe("stored roots", () => {
     const { head } = new ExitScenario();
     const latest = head.latestExecutionPayloadHeader.blockNumber;
     const jumped = latest + 1 + WINDOW + 5;
-    storeMessageBusRoot(head, BigInt(latest + 1), rootOf(1));
-    storeMessageBusRoot(head, BigInt(jumped), rootOf(2));
+    processMessageBusRoot(head, BigInt(latest + 1), rootOf(1));
+    processMessageBusRoot(head, BigInt(jumped), rootOf(2));
     head.latestExecutionPayloadHeader.blockNumber = jumped;
     head.commit();
     expect(getStoredRoots(head).has(rootOf(1))).toBe(true);

@@ -286,7 +286,7 @@ function makeYoung({ head }: ExitScenario, missingEpochs: number): void {
 
 /** The finalized view as if its registry ended before the exiting validator. */
 function withoutRegistry({ finalized }: ExitScenario) {
-  return { ...createStateView(finalized), getValidatorIndex: () => null };
+  return { ...createStateView(finalized), getValidatorIndex: () => null, getValidator: () => null };
 }
 
 function judgeCase({ change, context, wireData }: Case) {
