@@ -149,6 +149,7 @@ export function createGossip(
       pubsub.seenCache.entries.delete(messageId);
       pubsub.fastMsgIdCache.entries.delete(computeRawKey(topic, wireData));
     },
+    onCrowding: (peerId) => void guard.meter(peerId).spend("crowding"),
     clock,
     log,
     counters,

@@ -32,6 +32,7 @@ function setUp(handler: GossipHandler) {
   const topics = new Map<string, BoundaryTopic>([[EXIT_TOPIC, { name: EXIT, forkDigest: DIGEST, handler }]]);
   const refused = new Set<string>();
   const forgotten: string[] = [];
+  const crowding: string[] = [];
   let pace: (() => void) | null = null;
   const boundary = createBoundary({
     pubsub: {
@@ -40,6 +41,7 @@ function setUp(handler: GossipHandler) {
     topics,
     verdictDeadlineMs: DEADLINE_MS,
     isRefused: (peerId) => refused.has(peerId),
+    onCrowding: (peerId) => void crowding.push(peerId),
     forget: ({ messageId }) => void forgotten.push(messageId),
     clock,
     log: silentLogger,
@@ -58,7 +60,7 @@ function setUp(handler: GossipHandler) {
     task?.();
     return task !== null;
   };
-  return { boundary, reports, verdicts, counters, topics, receive, passTime, refused, forgotten, runPace };
+  return { boundary, reports, verdicts, counters, topics, receive, passTime, refused, forgotten, crowding, runPace };
 }
 
 /** A handler that answers when the test says so. */
@@ -177,14 +179,14 @@ describe("boundary", () => {
 
   it("takes room from the peer that holds most, and has what was dropped forgotten", () => {
     const { handler, release } = heldHandler();
-    const { receive, reports, verdicts, forgotten } = setUp(handler);
+    const { receive, reports, verdicts, forgotten, crowding } = setUp(handler);
     for (let i = 0; i < MAX_PENDING_VERDICTS; i++) receive(`${i}`);
     receive("honest", { peerId: "other" });
     expect(release.length).toBe(VAIN_CALLS_BURST + 1);
     const last = `${MAX_PENDING_VERDICTS - 1}`;
     expect(reports).toEqual([`${last} ignore`]);
     expect(verdicts[0]).toMatchObject({ peerId: "peer", verdict: { code: "QUEUE_FULL" } });
-    expect(forgotten).toEqual([last]);
+    expect([forgotten, crowding]).toEqual([[last], ["peer"]]);
   });
 
   it("judges nothing more of a peer that is hung up, and has it forgotten", () => {

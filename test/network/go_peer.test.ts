@@ -13,6 +13,7 @@ import {
   EXIT,
   EXIT_TOPIC,
   exitBytes,
+  IGNORE,
   startNode,
   stopAfterTest,
   type TestNode,
@@ -25,6 +26,21 @@ const BUILD_TIMEOUT_MS = 280_000;
 const GO_MINOR_VERSION = 26;
 const goVersion = /go1\.(\d+)/.exec(spawnSync("go", ["version"], { encoding: "utf8" }).stdout ?? "")?.[1];
 const hasGo = Number(goVersion ?? 0) >= GO_MINOR_VERSION;
+
+/** The machine may be busy with other tests. */
+const BRISK_DEADLINE_MS = 30_000;
+
+/** An exit's size of bytes, no two alike. */
+function numbered(i: number): Uint8Array {
+  const bytes = Buffer.from(exitBytes(1));
+  bytes.writeUInt32LE(i);
+  return bytes;
+}
+
+const spentOf = (node: TestNode, kind: string) => node.network.peers()[0]?.guard[kind] ?? 0;
+
+/** RPCs that wait for a peer in go-libp2p-pubsub by default, half of them: beyond it messages are dropped. */
+const GO_QUEUE_LENGTH = 16;
 
 interface GoEvent {
   readonly event: string;
@@ -117,5 +133,46 @@ describe.skipIf(!hasGo)(title, () => {
     await node.network.publish(EXIT, DIGEST, exitBytes(4));
     await until("a good one follows", () => behind.verdicts.length > 0);
     expect(behind.verdicts.length).toBe(1);
+  });
+
+  it(
+    "stays, and is served, while it publishes and hears 2,000 messages as fast as it can",
+    async () => {
+      const COUNT = 2000;
+      const node = await startNode({ handler: ACCEPT });
+      const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
+      const go = startGoPeer(node);
+      await until("all are meshed", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
+      await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
+      for (let i = 0; i < COUNT; i++) {
+        go.publish(compressBlock(numbered(i)));
+        await behind.network.publish(EXIT, DIGEST, numbered(COUNT + i));
+      }
+      await until("its messages went through us", () => behind.verdicts.length === COUNT, BRISK_DEADLINE_MS);
+      const heard = () => go.events.filter(({ event }) => event === "message").length;
+      await until("it heard all the others", () => heard() === COUNT, BRISK_DEADLINE_MS);
+      expect(node.network.disconnects()).toEqual({});
+      const goPeerId = go.events.find(({ event }) => event === "ready")?.peer;
+      const peer = node.network.peers().find(({ peerId }) => peerId === goPeerId);
+      expect(peer?.guard).toMatchObject({ idontwant: expect.any(Number) });
+      expect(peer?.score).toBeGreaterThanOrEqual(0);
+      expect(go.events.filter(({ event }) => ["disconnected", "prune", "reject", "error"].includes(event))).toEqual([]);
+    },
+    2 * BRISK_DEADLINE_MS,
+  );
+
+  it("stays when it is a block ahead of us, and brings the 500 exits of that block", async () => {
+    const node = await startNode({ handler: IGNORE });
+    const go = startGoPeer(node);
+    await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
+    for (let i = 0; i < 500; i++) {
+      go.publish(compressBlock(numbered(i)));
+      if (i % GO_QUEUE_LENGTH === 0)
+        await until("it has sent those", () => spentOf(node, "messages") >= i - GO_QUEUE_LENGTH);
+    }
+    await until("all are judged", () => node.verdicts.length === 500);
+    expect(node.verdicts.every(({ verdict }) => verdict.code === "UNKNOWN_ROOT")).toBe(true);
+    expect(node.network.disconnects()).toEqual({});
+    expect(node.network.peers()[0]?.score).toBeGreaterThanOrEqual(0);
   });
 });

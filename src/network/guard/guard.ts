@@ -31,6 +31,8 @@ const BLAMELESS_CODES: ReadonlySet<string> = new Set([
 export interface Meter {
   /** False: the peer is hung up, and what it sent must be dropped. */
   spend(kind: GuardKind, amount?: number): boolean;
+  /** The frame has paid by another limit. */
+  giveBackFrame(): void;
   /** Hangs up at once. */
   fault(reason: BanReason): void;
   readonly refused: boolean;
@@ -100,6 +102,10 @@ export function createGuard(options: GuardOptions, dependencies: GuardDependenci
       if (this.ledger.spend(kind, amount, nowMs)) return true;
       this.fault(LIMITS[kind].reason);
       return !this.refused;
+    }
+
+    giveBackFrame(): void {
+      this.ledger.grant("frames", 1);
     }
 
     fault(reason: BanReason): void {

@@ -16,9 +16,9 @@ export interface Limit {
 export const LIMITS = {
   /**
    * RPC frames. What carries a message is given back when the message is judged (it has paid there) or is a copy, and
-   * what we asked for by IWANT is granted before, so these are control frames and messages still unjudged: honest
-   * peers send some 10 a heartbeat, and one IDONTWANT a message (go from 1 KiB, rust from 1 kB, so each exit): 500 of
-   * each when a block is full of messages. At 10,000 RPCs a second it lasts 105 ms.
+   * what we asked for by IWANT is granted before, and IDONTWANT has a limit of its own. So these are messages still
+   * unjudged, 845 when a block of 60 million gas is full of them and we have not seen it yet, and other control frames, of
+   * which honest peers send some 10 a heartbeat. At 10,000 RPCs a second it lasts 105 ms.
    */
   frames: { burst: 1024, perSecond: 256, reason: "RPC_RATE" },
   /** Messages inside frames, likewise given back. gossipsub.js answers an IWANT, of at most 5000 ids, in one RPC. */
@@ -50,15 +50,20 @@ export const LIMITS = {
   /** A peer that restarts has forgotten its backoffs: once every topic of two digests at most that both have. */
   graftBackoff: { burst: 256, perSecond: 1, reason: "GRAFT_IN_BACKOFF" },
   prune: { burst: 512, perSecond: 16, reason: "PRUNE_FLOOD" },
-  /** Ids: gossipsub.js takes 512 a heartbeat, go 10; rust and go send one a message. */
+  /** Ids: gossipsub.js takes 512 a heartbeat, go 10. go (from 1 KiB) and rust (from 1 kB) send one a message, so each exit. */
   idontwant: { burst: 4096, perSecond: 1024, reason: "IDONTWANT_FLOOD" },
   /**
-   * The allowance of exits that end in IGNORE for a reason of theirs. A peer that is a block ahead brings all of that
-   * block's exits: 160 at ten times what a block can include, and 500 if someone fills a block with messages.
+   * The allowance of exits that end in IGNORE for a reason of theirs. A peer that is a block ahead brings all that the
+   * block announces: 160 at ten times what a block can include, and 845 if someone fills a block with messages.
    */
   ignoredExits: { burst: 1024, perSecond: 16, reason: "IGNORED_SPAM" },
   /** Blocks and attestations that end in IGNORE: all attestations of some slots, while their blocks are missing. */
   ignoredOthers: { burst: 4096, perSecond: 512, reason: "IGNORED_SPAM" },
+  /**
+   * Messages dropped from the full queue of verdicts, of peers that have used up their calls in vain: several identities
+   * that flood together, each below the limits above. No honest peer fills it: copies are known before.
+   */
+  crowding: { burst: 256, perSecond: 16, reason: "QUEUE_CROWDED" },
   /** REJECT means that no honest peer would have sent it; scoring graylists after 13, and this hangs up. */
   rejected: { burst: 20, perSecond: 1 / 60, reason: "REJECTED_SPAM" },
   /** Exits that expired unproven while parked. A block that is orphaned leaves all of its exits so. */

@@ -23,7 +23,10 @@ export function chargeRpc({ subscriptions, messages, control }: RPC, meter: Mete
   if (controls === 0) return true;
   if (ihave.length > 0 && !(meter.spend("ihave") && meter.spend("ihaveIds", countIds(ihave)))) return false;
   if (iwant.length > 0 && !(meter.spend("iwant") && meter.spend("iwantIds", countIds(iwant)))) return false;
-  if (idontwant.length > 0 && !meter.spend("idontwant", countIds(idontwant))) return false;
+  if (idontwant.length > 0) {
+    if (!meter.spend("idontwant", countIds(idontwant))) return false;
+    if (controls === idontwant.length && messages.length === 0) meter.giveBackFrame();
+  }
   if (prune.length > 0 && !meter.spend("prune", prune.length)) return false;
   return graft.length === 0 || chargeGrafts(graft, meter, view);
 }
