@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { arch, cpus, platform, totalmem } from "node:os";
+import { arch, cpus, loadavg, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -85,9 +85,10 @@ function formatResults(all: readonly Figure[]): string {
     "# Figures of the last whole run",
     "",
     "Written by `npm run bench`. Medians of rounds; where two things are compared they take turns in one process, and the",
-    "ratio is the median of the rounds' own ratios, so that a busy machine slows both sides alike. Mainnet preset.",
+    "ratio is the median of the rounds' own ratios, so that a busy machine slows both sides alike. Times are by the clock,",
+    "and longer on a machine that does other things: look at the load. Mainnet preset.",
     "",
-    `Machine: ${machine}`,
+    `Machine: ${machine}. Load at the end: ${(loadavg()[0] as number).toFixed(1)}.`,
     "",
     "| figure | value | goal | detail |",
     "|---|---|---|---|",

@@ -3,7 +3,7 @@ import { assertExact } from "../../spec/exact.ts";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR, MAX_TRIGGERED_EXITS } from "../../spec/preset.ts";
 import { BeaconBlockBody, TriggeredExit } from "../../spec/types.ts";
 import { processExecutionPayload } from "../../state/execution_payload.ts";
-import { storeMessageBusRoot } from "../../state/roots.ts";
+import { processMessageBusRoot } from "../../state/roots.ts";
 import { processTriggeredExit } from "../../state/triggered_exit.ts";
 import { asBoolean, asBytes, asList, asUint, type CaseDir } from "./case_dir.ts";
 import { type CaseOutcome, differencesOf, judge, type Runner } from "./outcome.ts";
@@ -49,7 +49,7 @@ function storeRoot(dir: CaseDir): CaseOutcome {
   const state = readState(dir, "pre.ssz_snappy");
   const data = dir.readYamlMap("data.yaml");
   const expected = asList(data.message_bus_roots, "message_bus_roots");
-  storeMessageBusRoot(
+  processMessageBusRoot(
     state,
     asUint(data.block_number, "block_number"),
     asBytes(data.message_bus_root, "message_bus_root", 32),

@@ -1,0 +1,15 @@
+/** The relay's process: its CPU is what is measured. */
+import type { RelayAnswer, RelayName } from "./protocol.ts";
+import { startBenchNode } from "./stacks.ts";
+
+function tell(answer: RelayAnswer): void {
+  process.send?.(answer);
+}
+
+const { address } = await startBenchNode({ stack: process.argv[2] as RelayName, dial: null });
+process.on("message", () => {
+  const { userCPUTime, systemCPUTime } = process.resourceUsage();
+  tell({ event: "usage", cpuUs: userCPUTime + systemCPUTime, rssBytes: process.memoryUsage.rss() });
+});
+process.on("disconnect", () => process.exit());
+tell({ event: "ready", address });

@@ -1,0 +1,120 @@
+/** The two stacks that are compared, as publisher, relay or sink. */
+import { gossipsub, StrictNoSign } from "@chainsafe/libp2p-gossipsub";
+import { noise } from "@chainsafe/libp2p-noise";
+import { identify } from "@libp2p/identify";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import { createNetwork } from "../../src/network/create_network.ts";
+import { ALL_CURES } from "../../src/network/cures/index.ts";
+import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
+import { createIdentity } from "../../src/network/identity.ts";
+import type { StatusMessage } from "../../src/network/network.ts";
+import { formatTopic } from "../../src/network/topics.ts";
+import { FORK_DIGEST, PAYLOAD_BYTES, type RelayName, SLOT_MS, SLOTS_PER_EPOCH } from "./protocol.ts";
+
+const TOPIC = formatTopic("triggered_exit", FORK_DIGEST);
+const LISTEN = ["/ip4/127.0.0.1/tcp/0"];
+
+export interface BenchNode {
+  readonly address: string;
+  /** False: nobody to send to yet. */
+  publish(ssz: Uint8Array): Promise<boolean>;
+}
+
+export interface NodeSpec {
+  readonly stack: RelayName;
+  /** Null: listens. */
+  readonly dial: string | null;
+  /** Absent: forwards all the same. */
+  readonly onMessage?: (ssz: Uint8Array) => void;
+}
+
+export function startBenchNode(spec: NodeSpec): Promise<BenchNode> {
+  return spec.stack === "stock" ? startStock(spec) : startMsgbus(spec);
+}
+
+/** Everything by default, but for signatures, which Ethereum's gossip has none of. */
+async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
+  const node = await createLibp2p({
+    addresses: { listen: dial === null ? LISTEN : [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign }) },
+  });
+  const { pubsub } = node.services;
+  pubsub.subscribe(TOPIC);
+  if (onMessage !== undefined) {
+    pubsub.addEventListener("gossipsub:message", ({ detail }) => onMessage(decompress(detail.msg.data)));
+  }
+  if (dial !== null) await node.dial(multiaddr(dial));
+  return {
+    address: String(node.getMultiaddrs()[0] ?? ""),
+    async publish(ssz) {
+      const { recipients } = await pubsub.publish(TOPIC, compressBlock(ssz), { allowPublishToZeroTopicPeers: true });
+      return recipients.length > 0;
+    },
+  };
+}
+
+/** With all that the node has between a peer's bytes and a verdict, which here is always to accept. */
+async function startMsgbus({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
+  const { privateKey } = await createIdentity();
+  const status: StatusMessage = {
+    forkDigest: Uint8Array.from(Buffer.from(FORK_DIGEST, "hex")),
+    finalizedRoot: new Uint8Array(32),
+    finalizedEpoch: 0,
+    headRoot: new Uint8Array(32),
+    headSlot: 0,
+    earliestAvailableSlot: 0,
+  };
+  const network = createNetwork(
+    {
+      privateKey,
+      listen: LISTEN,
+      bootnodes: dial === null ? [] : [dial],
+      version: "0.0.0",
+      slotMs: SLOT_MS,
+      slotsPerEpoch: SLOTS_PER_EPOCH,
+      forkDigests: [FORK_DIGEST],
+      testNetworks: ["127.0.0.0/8"],
+    },
+    {
+      backend: {
+        getStatus: () => status,
+        onStatus() {},
+        async *getBlocksByRange() {},
+        async *getBlocksByRoot() {},
+      },
+      onVerdict() {},
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLogger,
+    },
+    ALL_CURES,
+  );
+  network.subscribe({
+    name: "triggered_exit",
+    forkDigest: FORK_DIGEST,
+    handler(wireData) {
+      onMessage?.(decompress(wireData));
+      return { result: "accept", code: "VALID" };
+    },
+  });
+  await network.start();
+  return {
+    address: network.multiaddrs()[0] ?? "",
+    publish: async (ssz) => (await network.publish("triggered_exit", FORK_DIGEST, ssz)).recipients > 0,
+  };
+}
+
+function decompress(wireData: Uint8Array): Uint8Array {
+  const ssz = decompressBlock(wireData, PAYLOAD_BYTES);
+  if (ssz === null) throw new Error("A message came damaged");
+  return ssz;
+}
