@@ -13,8 +13,6 @@ import { type Chain, createChain, type HeadEvent } from "./chain/chain.ts";
 import { loadFinalizedState, saveFinalizedStates } from "./chain/finalized_state.ts";
 import { LevelArchive } from "./chain/level_archive.ts";
 import { SlashingProtection } from "./chain/slashing_protection.ts";
-import { AnvilEngine } from "./execution/anvil_engine.ts";
-import { type FollowedBlock, MessageFollower } from "./execution/follower.ts";
 import { noExecution } from "./execution/no_execution.ts";
 import { createNetwork as createLibp2pNetwork } from "./network/create_network.ts";
 import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
@@ -22,6 +20,7 @@ import { createIdentity, loadIdentity } from "./network/identity.ts";
 import type { Network, PublishOutcome } from "./network/network.ts";
 import { clientVersion, NodeApi } from "./node_api.ts";
 import type { NodeEventSink } from "./node_events.ts";
+import { NodeExecution } from "./node_execution.ts";
 import { NodeExits } from "./node_exits.ts";
 import { measureNetwork } from "./node_metrics.ts";
 import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
@@ -30,7 +29,8 @@ import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config
 import type { CachedState } from "./state/beacon_state.ts";
 import { getInteropKey } from "./state/interop_keys.ts";
 import { readNetworkDir } from "./state/network_dir.ts";
-import { TriggeredExitValidator } from "./validation/triggered_exit.ts";
+import { operations } from "./validation/operations.ts";
+import type { TriggeredExitValidator } from "./validation/triggered_exit.ts";
 
 export interface NodeOptions {
   /** A directory that `msgbus genesis` wrote. */
@@ -68,10 +68,8 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-const ZERO_HASH = new Uint8Array(32);
-
 /** Of which the mesh is told and measured, under the digest of the clock's epoch. */
-const MESH_TOPICS = ["beacon_block", "triggered_exit"] as const;
+const MESH_TOPICS = ["beacon_block", operations.triggeredExit.topic] as const;
 type MeshTopic = (typeof MESH_TOPICS)[number];
 
 /** In the data directory. */
@@ -103,8 +101,7 @@ class Node implements RunningNode {
   readonly #config: MessageBusBeaconConfig;
   readonly #chain: Chain;
   readonly #network: Network;
-  readonly #engine: AnvilEngine | null;
-  readonly #follower: MessageFollower | null;
+  readonly #execution: NodeExecution | null;
   readonly #validator: TriggeredExitValidator;
   readonly #pool = new TriggeredExitPool();
   readonly #metrics = createMetrics();
@@ -118,8 +115,6 @@ class Node implements RunningNode {
   #cancelTimer: CancelTimer = () => {};
   #toldDigest = "";
   readonly #toldMesh = new Map<MeshTopic, number>();
-  /** Null after a gap: the follower is behind by more than the next head event tells. */
-  #followedHeadHash: Uint8Array | null;
 
   static async create(options: NodeOptions, deps: NodeDeps): Promise<Node> {
     const networkDir = await readNetworkDir(options.networkDir);
@@ -144,10 +139,14 @@ class Node implements RunningNode {
     this.#deps = deps;
     this.#config = config;
     this.#subnetCount = subnetsInUse(genesisState);
-    this.#followedHeadHash = anchorState.latestExecutionPayloadHeader.blockHash;
-
-    this.#engine = this.#createEngine();
-    this.#follower = this.#engine === null ? null : this.#createFollower(this.#engine, deployBlock);
+    const { elUrl } = options;
+    const anchorHash = anchorState.latestExecutionPayloadHeader.blockHash;
+    this.#execution =
+      elUrl === null
+        ? null
+        : new NodeExecution({ elUrl, config, deployBlock, anchorHash }, deps, (operation, origin) =>
+            this.#exits.onFormed(operation, origin),
+          );
     this.#network = createLibp2pNetwork(
       {
         privateKey,
@@ -179,7 +178,7 @@ class Node implements RunningNode {
       config,
       anchorState,
       ...(kept === null ? {} : { archive: kept.archive }),
-      engine: this.#engine ?? noExecution,
+      engine: this.#execution?.engine ?? noExecution,
       network: this.#chainNetwork(),
       // Blocks are built on the verified head.
       packTriggeredExits: (state) => this.#pool.pack(state, new Set()),
@@ -193,12 +192,12 @@ class Node implements RunningNode {
       const path = join(options.dataDir, FINALIZED_STATE_FILE);
       this.#stopSaving = saveFinalizedStates(this.#chain, path, log.child({ room: "chain" }));
     }
-    this.#validator = new TriggeredExitValidator({
+    this.#validator = operations.triggeredExit.createValidator({
       shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,
       getViews: () => ({
         ...this.#chain.views(),
         synced: this.#chain.isSynced(),
-        contract: this.#follower,
+        contract: this.#execution?.follower ?? null,
       }),
       clockEpoch: () => this.#chain.slots.currentEpoch,
     });
@@ -210,7 +209,7 @@ class Node implements RunningNode {
       isSynced: () => this.#chain.isSynced(),
       penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
       slotMs: config.SLOT_DURATION_MS,
-      proveAgain: (exit) => this.#follower?.proveAgain(exit) ?? null,
+      proveAgain: (exit) => this.#execution?.follower.proveAgain(exit) ?? null,
       onAccepted: (triggeredExit) => this.#api.tell({ topic: "triggered_exit", triggeredExit }),
       onEvent: deps.onEvent,
       clock,
@@ -230,7 +229,7 @@ class Node implements RunningNode {
       network: this.#network,
       pool: this.#pool,
       exits: this.#exits,
-      isExecutionAvailable: () => this.#engine?.isAvailable ?? false,
+      isExecutionAvailable: () => this.#execution?.engine.isAvailable ?? false,
       attestationSubnets: this.#subnetCount,
     });
     this.#listenToChain();
@@ -272,7 +271,7 @@ class Node implements RunningNode {
   async stop(): Promise<void> {
     this.#cancelTimer();
     this.#exits.stop();
-    const parts = [this.#server?.stop(), this.#chain.stop(), this.#follower?.stop(), this.#network.stop()];
+    const parts = [this.#server?.stop(), this.#chain.stop(), this.#execution?.follower.stop(), this.#network.stop()];
     const outcomes = await Promise.allSettled(parts);
     // What is being written is written to its end, and nobody reads the archive any more.
     outcomes.push(...(await Promise.allSettled([this.#stopSaving(), this.#archive?.close()])));
@@ -281,37 +280,6 @@ class Node implements RunningNode {
         this.#deps.log.warn({ error: errorMessage(outcome.reason) }, "a part did not stop cleanly");
       }
     }
-  }
-
-  #createEngine(): AnvilEngine | null {
-    const { elUrl } = this.#options;
-    if (elUrl === null) return null;
-    const { clock, log, onEvent } = this.#deps;
-    return new AnvilEngine(
-      {
-        url: elUrl,
-        contract: toHex(this.#config.MESSAGE_BUS_CONTRACT_ADDRESS) as `0x${string}`,
-        // A block is contested for two slots: its consensus block may come late, and its proposer's peers vote for it.
-        contestSeconds: (2 * this.#config.SLOT_DURATION_MS) / 1000,
-      },
-      {
-        clock,
-        log: log.child({ room: "execution" }),
-        onAvailability: (available, reason) => onEvent({ event: "execution", available, reason }),
-      },
-    );
-  }
-
-  #createFollower(source: AnvilEngine, deployBlock: number): MessageFollower {
-    return new MessageFollower(
-      { deployBlock },
-      {
-        source,
-        clock: this.#deps.clock,
-        log: this.#deps.log.child({ room: "execution" }),
-        onOperation: (operation, origin) => this.#exits.onFormed(operation, origin),
-      },
-    );
   }
 
   #chainNetwork(): Parameters<typeof createChain>[0]["network"] {
@@ -347,7 +315,7 @@ class Node implements RunningNode {
     events.on("finalized", ({ epoch, root, slot, blocks }) => {
       onEvent({ event: "finalized", epoch, blockRoot: root });
       const payload = blocks.at(-1)?.payload;
-      if (payload !== undefined) this.#follower?.setFinalized(payload.blockHash);
+      if (payload !== undefined) this.#execution?.follower.setFinalized(payload.blockHash);
       const { head, finalized } = this.#chain.views();
       this.#pool.onFinalized(finalized, head.roots);
       this.#metrics.setFinalizedSlot(slot);
@@ -379,31 +347,9 @@ class Node implements RunningNode {
       onEvent({ event: "included", slot, blockRoot: root, pubkeys: triggeredExits.map(({ pubkey }) => toHex(pubkey)) });
     }
     this.#validator.onHead(this.#chain.views().head);
-    this.#follow(event);
+    this.#execution?.onHead(event, this.#chain.isSynced());
     this.#exits.onHead();
     this.#tellApiOfHead(event);
-  }
-
-  /**
-   * Hands the follower the execution blocks from the last head, or from where the branches part, to this one. What is
-   * formed while the node is not synced would be judged in vain: the follower catches up afterwards.
-   */
-  #follow({ added, reorg, payload }: HeadEvent): void {
-    if (this.#follower === null) return;
-    if (!this.#chain.isSynced()) {
-      this.#followedHeadHash = null;
-      return;
-    }
-    let parentHash = reorg === null ? this.#followedHeadHash : reorg.commonAncestor.payload.blockHash;
-    const blocks = parentHash === null ? [payload] : added.map((block) => block.payload);
-    this.#followedHeadHash = payload.blockHash;
-    const path: FollowedBlock[] = [];
-    for (const { blockHash: hash, blockNumber: number, messageBusRoot } of blocks) {
-      // Payloads before the fork name no root, and nothing can be proven against them.
-      if (!isZero(messageBusRoot)) path.push({ hash, parentHash: parentHash ?? ZERO_HASH, number, messageBusRoot });
-      parentHash = hash;
-    }
-    this.#follower.setHead(path);
   }
 
   #tellApiOfHead({ root, slot, optimistic, added }: HeadEvent): void {
@@ -424,7 +370,7 @@ class Node implements RunningNode {
   }
 
   #publishExit(ssz: Uint8Array, isLate: boolean): Promise<PublishOutcome> {
-    return this.#network.publish("triggered_exit", this.#forkDigest(), ssz, { evenIfSeen: isLate });
+    return this.#network.publish(operations.triggeredExit.topic, this.#forkDigest(), ssz, { evenIfSeen: isLate });
   }
 
   #forkDigest(): string {
@@ -459,7 +405,7 @@ class Node implements RunningNode {
       metrics.setMeshPeers(topic, this.#network.meshPeerCount(topic, this.#forkDigest()));
     }
     metrics.setHeadSlot(this.#chain.head.slot);
-    metrics.setExecutionAvailable(this.#engine?.isAvailable ?? false);
+    metrics.setExecutionAvailable(this.#execution?.engine.isAvailable ?? false);
   }
 }
 
@@ -473,10 +419,6 @@ function validatorKeys(indices: readonly number[], validatorCount: number) {
     );
   }
   return new Map(indices.map((index) => [index, getInteropKey(index).secretKey]));
-}
-
-function isZero(root: Uint8Array): boolean {
-  return root.every((byte) => byte === 0);
 }
 
 function rootBytes(root: string): Uint8Array {

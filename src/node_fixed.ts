@@ -22,8 +22,8 @@ import { type CachedState, isMessageBusState, loadState } from "./state/beacon_s
 import { readNetworkDir } from "./state/network_dir.ts";
 import { standardConfigOf } from "./state/standard_config.ts";
 import { createStateView } from "./state/view.ts";
+import { operations } from "./validation/operations.ts";
 import { decompressSnappyBlock, readDeclaredSize } from "./validation/snappy_block.ts";
-import { TriggeredExitValidator } from "./validation/triggered_exit.ts";
 
 export interface FixedNodeOptions {
   /** A directory that `msgbus genesis` wrote; null takes the preset's standard configuration, and the state's own fork. */
@@ -58,7 +58,7 @@ export interface RunningFixedNode extends RunningNode {
 /** A state file's bytes: ten times a mainnet state of one million validators. Protects memory from a wrong file. */
 const MAX_STATE_BYTES = 2 ** 31;
 
-const TOPIC = "triggered_exit";
+const TOPIC = operations.triggeredExit.topic;
 
 /**
  * @throws CodedError: `STATE_UNREADABLE`, `STATE_INVALID` (no snappy block), `WRONG_NETWORK`, `BAD_TIME`, those of
@@ -209,7 +209,7 @@ class FixedNode implements RunningFixedNode {
       },
     );
     this.#exits = new NodeExits({
-      validator: new TriggeredExitValidator({
+      validator: operations.triggeredExit.createValidator({
         shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,
         getViews: () => ({ ...views, synced: true, contract: null }),
         clockEpoch: () => chain.epoch,

@@ -1,6 +1,7 @@
 /** Which gossip topics a node is on: those of the current fork digest, and of a neighbouring one around a fork. */
 import type { GossipHandler, GossipTopic, TopicName } from "./network/network.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
+import { operations } from "./validation/operations.ts";
 
 /**
  * Topics of both sides of a fork are kept for this long before and after it.
@@ -57,7 +58,7 @@ export class NodeTopics {
     const { beaconBlock, triggeredExit, attestation } = this.#handlers;
     const topics: GossipTopic[] = [{ name: "beacon_block", forkDigest, handler: beaconBlock }];
     if (epoch >= this.#config.MESSAGE_BUS_FORK_EPOCH) {
-      topics.push({ name: "triggered_exit", forkDigest, handler: triggeredExit });
+      topics.push({ name: operations.triggeredExit.topic, forkDigest, handler: triggeredExit });
     }
     for (let subnet = 0; subnet < subnetCount; subnet++) {
       topics.push({ name: `beacon_attestation_${subnet}`, forkDigest, handler: attestation(subnet) });

@@ -31,7 +31,7 @@ export const operations = {
   triggeredExit: {
     messageType: TRIGGERED_EXIT_MESSAGE_TYPE,
     sszType: TriggeredExit,
-    topic: "triggered_exit",
+    topic: "triggered_exit" as const,
     createValidator: (dependencies) => new TriggeredExitValidator(dependencies),
     process: processTriggeredExit,
   } satisfies OperationKind<TriggeredExit, TriggeredExitOutcome, TriggeredExitValidatorDependencies>,

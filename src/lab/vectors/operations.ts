@@ -1,10 +1,10 @@
 import { toHex } from "@lodestar/utils";
 import { assertExact } from "../../spec/exact.ts";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR, MAX_TRIGGERED_EXITS } from "../../spec/preset.ts";
-import { BeaconBlockBody, TriggeredExit } from "../../spec/types.ts";
+import { BeaconBlockBody } from "../../spec/types.ts";
 import { processExecutionPayload } from "../../state/execution_payload.ts";
 import { processMessageBusRoot } from "../../state/roots.ts";
-import { processTriggeredExit } from "../../state/triggered_exit.ts";
+import { operations as kinds } from "../../validation/operations.ts";
 import { asBoolean, asBytes, asList, asUint, type CaseDir } from "./case_dir.ts";
 import { type CaseOutcome, differencesOf, judge, type Runner } from "./outcome.ts";
 import { decodeFile, judgeTransition, readState } from "./state_files.ts";
@@ -37,10 +37,11 @@ export const operations: Runner = {
 
 function processExits(dir: CaseDir, files: string[]): CaseOutcome {
   const state = readState(dir, "pre.ssz_snappy");
-  const exits = files.map((file) => decodeFile(file, TriggeredExit, dir.readSsz(file)));
+  const { sszType, process } = kinds.triggeredExit;
+  const exits = files.map((file) => decodeFile(file, sszType, dir.readSsz(file)));
   return judgeTransition(dir, () => {
     if (exits.length > MAX_TRIGGERED_EXITS) throw new Error(`a block holds at most ${MAX_TRIGGERED_EXITS}`);
-    for (const exit of exits) processTriggeredExit(state, exit);
+    for (const exit of exits) process(state, exit);
     return state;
   });
 }
