@@ -14,14 +14,15 @@ import { CodedError, errorMessage } from "../base/errors.ts";
 import { type Bootnode, parseListenAddress } from "./addresses.ts";
 import { createConnectionTap } from "./guard/connection_tap.ts";
 import type { Guard } from "./guard/guard.ts";
+import { watchEncrypted } from "./guard/negotiation.ts";
 
 /**
  * Connections a second from one address, beyond which they are refused before any cryptography. The library's 5 breaks
  * every network that lives on one machine or behind one address; 64 lets 50 nodes there meet in a second.
  */
 const INBOUND_CONNECTIONS_PER_SECOND = 64;
-/** Connections in their handshake at once; each costs about a millisecond of CPU, so this many hold it for 64 ms. */
-const MAX_INCOMING_PENDING_CONNECTIONS = 64;
+/** Connections in their handshake at once; each costs 3 ms of CPU, so this many hold it for 96 ms. */
+const MAX_INCOMING_PENDING_CONNECTIONS = 32;
 const MAX_PARALLEL_DIALS = 16;
 const DIAL_TIMEOUT_MS = 5_000;
 /** Silence after which a TCP connection is closed; pings every 10 s keep a live one from it. */
@@ -59,16 +60,16 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
     inboundSocketInactivityTimeout: SOCKET_INACTIVITY_TIMEOUT_MS,
     outboundSocketInactivityTimeout: SOCKET_INACTIVITY_TIMEOUT_MS,
   };
-  const tap = createConnectionTap(guard);
-  const libp2p = await createLibp2p<Services>({
+  const tap = createConnectionTap(guard, () => libp2p.getProtocols());
+  const libp2p: Libp2p<Services> = await createLibp2p<Services>({
     start: false,
     privateKey: options.privateKey,
     nodeInfo: { name: "msgbus", version, userAgent: `msgbus/${version}` },
     addresses: { listen },
     transports: [tcp(inactivity)],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [watchEncrypted(noise())],
     // mplex for old peers that speak nothing else; it hangs up at 5 new streams a second by itself.
-    streamMuxers: [tap.yamux(yamux({ maxInboundStreams: MAX_INBOUND_STREAMS })), mplex()],
+    streamMuxers: [tap.follow(yamux({ maxInboundStreams: MAX_INBOUND_STREAMS })), tap.follow(mplex())],
     connectionGater: tap.gater,
     peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],
     connectionManager: {

@@ -37,6 +37,8 @@ export function parseMetrics(text: string): TargetMetrics {
   const sums = new Map<string, number>();
   for (const line of text.split("\n")) {
     const [, name = "", labels = "", value = ""] = /^([a-zA-Z_:][\w:]*)(\{[^}]*\})? (\S+)/.exec(line) ?? [];
+    // Dropped before any validator saw them.
+    if (/code="(QUEUE_FULL|TOO_LATE|PEER_GONE)"/.test(labels)) continue;
     if (name === "msgbus_gossip_verdicts_total" && !labels.includes('topic="triggered_exit"')) continue;
     const number = Number(value);
     if (name !== "" && Number.isFinite(number)) sums.set(name, (sums.get(name) ?? 0) + number);

@@ -14,6 +14,8 @@ import type { Cure } from "./cure.ts";
 
 /** Time that a frame may take, beside what its bytes take at the slowest rate that a peer of use could have. */
 const FRAME_TIMEOUT_MS = 10_000;
+/** What does not decode has cost time by its length, so that one frame of half a MiB is enough. */
+const MALFORMED_UNIT_BYTES = 64 * 1024;
 const SLOWEST_BYTES_PER_MS = 64;
 
 interface Reading {
@@ -49,7 +51,7 @@ export const inboundFramesCure: Cure = {
         try {
           rpc = pubsub.decodeRpc(frame);
         } catch {
-          return meter.spend("malformed");
+          return meter.spend("malformed", 1 + Math.floor(frame.length / MALFORMED_UNIT_BYTES));
         }
         if (!chargeRpc(rpc, meter, view)) return false;
         pubsub

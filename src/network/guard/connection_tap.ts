@@ -10,9 +10,12 @@ import type {
   StreamMessageEvent,
   StreamMuxerFactory,
 } from "@libp2p/interface";
+import { CodedError } from "../../base/errors.ts";
 import type { Guard, Meter } from "./guard.ts";
 import type { GuardKind } from "./limits.ts";
+import { isAnswer, watchNegotiation } from "./negotiation.ts";
 
+const YAMUX = "/yamux/1.0.0";
 const HEADER_BYTES = 12;
 const DATA = 0;
 const WINDOW_UPDATE = 1;
@@ -28,8 +31,18 @@ function costOf(type: number, flags: number, lengthBytes: number): GuardKind | n
   return lengthBytes < CRUMB_BYTES ? "muxerCrumbs" : null;
 }
 
+/** What `AbstractStreamMuxer` has beside its interface. */
+type MuxerInternals = {
+  onRemoteStream(stream: MessageStream): void;
+  onCreateStream(options: unknown): MessageStream;
+};
+
+interface MeterHolder {
+  meter: Meter | null;
+}
+
 /** Follows the frames of one connection. Frames are cut anywhere between two chunks. */
-class YamuxTap {
+class YamuxTap implements MeterHolder {
   /** Null until the peer of the connection is known; it cannot have sent anything by then. */
   meter: Meter | null = null;
   readonly #header = new Uint8Array(HEADER_BYTES);
@@ -69,7 +82,7 @@ class YamuxTap {
 
 export interface ConnectionTap {
   /** Wraps a muxer, so that its connections are followed. */
-  yamux(factory: () => StreamMuxerFactory): (components: { logger: ComponentLogger }) => StreamMuxerFactory;
+  follow(factory: () => StreamMuxerFactory): (components: { logger: ComponentLogger }) => StreamMuxerFactory;
   /** The guard's gater, and beside it the place where a connection's peer becomes known. */
   readonly gater: ConnectionGater;
 }
@@ -78,12 +91,10 @@ export interface ConnectionTap {
  * The upgrader makes the muxer and, without a pause, asks the gater about the upgraded connection: that is how the one
  * made last gets its peer.
  */
-export function createConnectionTap(guard: Guard): ConnectionTap {
-  let last: YamuxTap | null = null;
+export function createConnectionTap(guard: Guard, protocols: () => readonly string[]): ConnectionTap {
+  let last: MeterHolder | null = null;
 
-  function follow(maConn: MessageStream): void {
-    const tap = new YamuxTap();
-    last = tap;
+  function followFrames(maConn: MessageStream, tap: YamuxTap): void {
     maConn.addEventListener("message", (event: StreamMessageEvent) => {
       // Before the muxer's own listener, which then never sees the rest of a flood.
       const parts = event.data instanceof Uint8Array ? [event.data] : event.data;
@@ -95,25 +106,73 @@ export function createConnectionTap(guard: Guard): ConnectionTap {
     });
   }
 
+  function followStreams(muxer: MuxerInternals, holder: MeterHolder): void {
+    if (muxer.onRemoteStream?.length !== 1 || typeof muxer.onCreateStream !== "function") {
+      throw new CodedError("LIBRARY_CHANGED", "libp2p's muxers no longer have onRemoteStream and onCreateStream");
+    }
+    function watch(stream: MessageStream, isAgreed: (line: string) => boolean): void {
+      watchNegotiation(stream, isAgreed, () => {
+        stream.abort(new Error("bad negotiation"));
+        holder.meter?.fault("BAD_NEGOTIATION");
+      });
+    }
+    const onRemoteStream = muxer.onRemoteStream.bind(muxer);
+    muxer.onRemoteStream = (stream) => {
+      watch(stream, (line) => protocols().includes(line));
+      onRemoteStream(stream);
+    };
+    const onCreateStream = muxer.onCreateStream.bind(muxer);
+    muxer.onCreateStream = (options) => {
+      const stream = onCreateStream(options);
+      watch(stream, isAnswer);
+      return stream;
+    };
+  }
+
+  /** Before a peer has named itself, all that can be done is to end the connection. */
+  function watchRaw(maConn: MessageStream): void {
+    watchNegotiation(
+      maConn,
+      (line) => line === "/noise",
+      () => maConn.abort(new Error("bad negotiation")),
+    );
+  }
+
   function onUpgraded(peerId: PeerId): boolean {
     const meter = guard.meter(peerId.toString());
-    // mplex, of old peers, has none.
-    if (last !== null) last.meter = meter;
+    if (last === null) throw new CodedError("LIBRARY_CHANGED", "libp2p no longer asks the gater after making a muxer");
+    last.meter = meter;
     last = null;
     return meter.refused;
   }
 
   return {
-    yamux: (factory) => () => {
+    follow: (factory) => () => {
       const inner = factory();
       return {
         protocol: inner.protocol,
         createStreamMuxer(maConn) {
-          follow(maConn);
-          return inner.createStreamMuxer(maConn);
+          const tap = new YamuxTap();
+          last = tap;
+          if (inner.protocol === YAMUX) followFrames(maConn, tap);
+          const muxer = inner.createStreamMuxer(maConn);
+          followStreams(muxer as unknown as MuxerInternals, tap);
+          return muxer;
         },
       };
     },
-    gater: { ...guard.gater, denyInboundUpgradedConnection: onUpgraded, denyOutboundUpgradedConnection: onUpgraded },
+    gater: {
+      ...guard.gater,
+      denyInboundConnection(maConn) {
+        watchRaw(maConn);
+        return guard.gater.denyInboundConnection?.(maConn) ?? false;
+      },
+      denyOutboundConnection(_, maConn) {
+        watchRaw(maConn);
+        return false;
+      },
+      denyInboundUpgradedConnection: onUpgraded,
+      denyOutboundUpgradedConnection: onUpgraded,
+    },
   };
 }

@@ -30,7 +30,7 @@ export const LIMITS = {
    * those that are older than the connection.
    */
   duplicates: { burst: 2048, perSecond: 64, reason: "DUPLICATE_SPAM" },
-  /** Frames that do not decode, or break `DECODE_LIMITS`. Honest peers send none. */
+  /** Frames that do not decode, or break `DECODE_LIMITS`, and as many again as they have 64 KiB. Honest peers send none. */
   malformed: { burst: 8, perSecond: 1 / 60, reason: "MALFORMED_FRAMES" },
   /** Frames that say nothing. go greets with one when it subscribes to nothing; extensions of later versions look so too. */
   empty: { burst: 32, perSecond: 1, reason: "EMPTY_FRAMES" },
@@ -76,10 +76,10 @@ export const LIMITS = {
   connections: { burst: 32, perSecond: 0.5, reason: "CONNECTION_CHURN" },
   /** yamux pings and GOAWAYs: keepalives and round-trip measures come every 10 to 30 s. */
   muxerPings: { burst: 64, perSecond: 1, reason: "MUXER_FLOOD" },
-  /** yamux window updates and resets: fewer than one for each message that we send. */
-  muxerControl: { burst: 6000, perSecond: 1024, reason: "MUXER_FLOOD" },
+  /** yamux window updates and resets: one for each half window of 256 KiB that we send, and one for each stream. */
+  muxerControl: { burst: 4096, perSecond: 512, reason: "MUXER_FLOOD" },
   /** yamux data of fewer than 8 bytes: Prysm writes result byte and length of a req/resp chunk one by one. */
-  muxerCrumbs: { burst: 6000, perSecond: 512, reason: "MUXER_FLOOD" },
+  muxerCrumbs: { burst: 4096, perSecond: 512, reason: "MUXER_FLOOD" },
   /** Pings of libp2p's protocol: go and js send one every 10 s, rust every 15 s. */
   pings: { burst: 32, perSecond: 1, reason: "PING_FLOOD" },
 } as const satisfies Record<string, Limit>;
@@ -88,5 +88,5 @@ export type GuardKind = keyof typeof LIMITS;
 export const GUARD_KINDS = Object.keys(LIMITS) as readonly GuardKind[];
 
 /** Faults that need no second one. */
-export type GuardFault = "OVERSIZE_FRAME" | "SLOW_FRAME";
+export type GuardFault = "OVERSIZE_FRAME" | "SLOW_FRAME" | "BAD_NEGOTIATION";
 export type BanReason = (typeof LIMITS)[GuardKind]["reason"] | GuardFault;

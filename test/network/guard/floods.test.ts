@@ -1,4 +1,4 @@
-import type { Connection } from "@libp2p/interface";
+import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { describe, expect, it } from "vitest";
 import { compressBlock } from "../../../src/network/encoding.ts";
@@ -96,6 +96,13 @@ describe("flood below gossip", () => {
       return () => void stream.send(new Uint8Array(32));
     };
     expect(await floodBelow(send, "PING_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+  });
+  it("of lengths without end, in a stream's negotiation, ends at the third byte", async () => {
+    const { target, peer, connection } = await setUp(ACCEPT);
+    const { muxer } = connection as unknown as { muxer: { createStream(): Promise<Stream> } };
+    const stream = await muxer.createStream();
+    stream.send(new Uint8Array(1000).fill(0xff));
+    await expectHungUp(target, peer, "BAD_NEGOTIATION");
   });
   it("of gossip streams ends", async () => {
     const { target, peer, connection } = await setUp(ACCEPT);
