@@ -305,7 +305,7 @@ class Node implements RunningNode {
     events.on("block", ({ slot, root, payload, optimistic }) => {
       this.#exits.onBlockRoot(payload.messageBusRoot);
       onEvent({ event: "block", slot, blockRoot: root, optimistic });
-      this.#api.tell({ topic: "block", slot, block: rootBytes(root), executionOptimistic: optimistic });
+      this.#api.tellBlock(slot, root, optimistic);
     });
     events.on("exit_initiated", ({ validatorIndex, pubkey, exitEpoch }) =>
       onEvent({ event: "exit_initiated", validatorIndex, pubkey: toHex(pubkey), exitEpoch }),
@@ -319,16 +319,7 @@ class Node implements RunningNode {
       const { head, finalized } = this.#chain.views();
       this.#pool.onFinalized(finalized, head.roots);
       this.#metrics.setFinalizedSlot(slot);
-      const state = this.#chain.getState(root);
-      if (state === null) return;
-      const executionOptimistic = false;
-      this.#api.tell({
-        topic: "finalized_checkpoint",
-        block: rootBytes(root),
-        state: state.hashTreeRoot(),
-        epoch,
-        executionOptimistic,
-      });
+      this.#api.tellFinalized(epoch, root);
     });
   }
 
@@ -349,24 +340,7 @@ class Node implements RunningNode {
     this.#validator.onHead(this.#chain.views().head);
     this.#execution?.onHead(event, this.#chain.isSynced());
     this.#exits.onHead();
-    this.#tellApiOfHead(event);
-  }
-
-  #tellApiOfHead({ root, slot, optimistic, added }: HeadEvent): void {
-    const state = this.#chain.getState(root);
-    if (state === null) return;
-    const { epochCtx } = state;
-    const firstSlotOfEpoch = epochCtx.epoch * SLOTS_PER_EPOCH;
-    this.#api.tell({
-      topic: "head",
-      slot,
-      block: rootBytes(root),
-      state: state.hashTreeRoot(),
-      epochTransition: added.length > 0 && (added[0]?.slot ?? slot) <= slot && slot === firstSlotOfEpoch,
-      previousDutyDependentRoot: rootBytes(epochCtx.currentDecisionRoot),
-      currentDutyDependentRoot: rootBytes(epochCtx.nextDecisionRoot),
-      executionOptimistic: optimistic,
-    });
+    this.#api.tellHead(event);
   }
 
   #publishExit(ssz: Uint8Array, isLate: boolean): Promise<PublishOutcome> {
@@ -419,8 +393,4 @@ function validatorKeys(indices: readonly number[], validatorCount: number) {
     );
   }
   return new Map(indices.map((index) => [index, getInteropKey(index).secretKey]));
-}
-
-function rootBytes(root: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(root.replace(/^0x/, ""), "hex"));
 }

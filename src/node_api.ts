@@ -10,7 +10,7 @@ import type {
   SubmitOutcome,
   SyncingStatus,
 } from "./api/backend.ts";
-import type { Chain, ChainId } from "./chain/chain.ts";
+import type { Chain, ChainId, HeadEvent } from "./chain/chain.ts";
 import type { Network } from "./network/network.ts";
 import type { NodeExits } from "./node_exits.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
@@ -54,6 +54,34 @@ export class NodeApi implements ApiBackend {
   /** Tells the event streams. */
   tell(event: ApiEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  tellBlock(slot: number, root: string, executionOptimistic: boolean): void {
+    this.tell({ topic: "block", slot, block: fromHex(root), executionOptimistic });
+  }
+
+  tellHead({ root, slot, optimistic, added }: HeadEvent): void {
+    const state = this.#deps.chain.getState(root);
+    if (state === null) return;
+    const { epochCtx } = state;
+    const firstSlotOfEpoch = epochCtx.epoch * SLOTS_PER_EPOCH;
+    this.tell({
+      topic: "head",
+      slot,
+      block: fromHex(root),
+      state: state.hashTreeRoot(),
+      epochTransition: added.length > 0 && (added[0]?.slot ?? slot) <= slot && slot === firstSlotOfEpoch,
+      previousDutyDependentRoot: fromHex(epochCtx.currentDecisionRoot),
+      currentDutyDependentRoot: fromHex(epochCtx.nextDecisionRoot),
+      executionOptimistic: optimistic,
+    });
+  }
+
+  tellFinalized(epoch: number, root: string): void {
+    const state = this.#deps.chain.getState(root);
+    if (state === null) return;
+    const block = fromHex(root);
+    this.tell({ topic: "finalized_checkpoint", block, state: state.hashTreeRoot(), epoch, executionOptimistic: false });
   }
 
   subscribe(listener: (event: ApiEvent) => void): () => void {
@@ -160,5 +188,5 @@ function toChainId(id: ChainPointId): ChainId {
 }
 
 function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex.slice(2), "hex"));
+  return Uint8Array.from(Buffer.from(hex.replace(/^0x/, ""), "hex"));
 }
