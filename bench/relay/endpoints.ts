@@ -1,17 +1,21 @@
 /** The process of all publishers, or that of all sinks. */
 import { randomFillSync } from "node:crypto";
-import { systemClock } from "../../src/base/clock.ts";
+import { sleep, systemClock } from "../../src/base/clock.ts";
 import { type EndpointAnswer, type EndpointRequest, type NetworkSpec, PAYLOAD_BYTES, WINDOW } from "./protocol.ts";
 import { type BenchNode, startBenchNode } from "./stacks.ts";
 
 /** Messages are due at times, not after delays: what a timer that comes late has missed is published at once. */
 const PACE_MS = 1;
 
+/** A stock relay refuses more than five connections a second from one address. */
+const JOIN_INTERVAL_MS = 250;
+
 interface Publisher {
   readonly node: BenchNode;
   published: number;
   delivered: number;
   goal: number;
+  paced: boolean;
 }
 
 interface Sinks {
@@ -35,12 +39,14 @@ function nowUs(): number {
 
 async function join({ id, sinks: count, endpoints }: NetworkSpec, address: string): Promise<void> {
   if (role === "publisher") {
+    await sleep(systemClock, JOIN_INTERVAL_MS);
     const node = await startBenchNode({ stack: endpoints, dial: address });
-    publishers.set(id, { node, published: 0, delivered: 0, goal: 0 });
+    publishers.set(id, { node, published: 0, delivered: 0, goal: 0, paced: false });
   } else {
     const entry: Sinks = { counts: new Array<number>(count).fill(0), delaysUs: [], telling: false };
     sinks.set(id, entry);
     for (let i = 0; i < count; i++) {
+      await sleep(systemClock, JOIN_INTERVAL_MS);
       await startBenchNode({ stack: endpoints, dial: address, onMessage: (ssz) => receive(id, entry, i, ssz) });
     }
   }
@@ -62,14 +68,9 @@ function publishOne(publisher: Publisher): void {
   const ssz = randomFillSync(new Uint8Array(PAYLOAD_BYTES));
   new DataView(ssz.buffer).setFloat64(0, nowUs());
   publisher.published++;
-  publisher.node.publish(ssz).then(
-    (sent) => {
-      if (!sent) publisher.published--;
-    },
-    (error: unknown) => {
-      throw error;
-    },
-  );
+  void publisher.node.publish(ssz).then((sent) => {
+    if (!sent) throw new Error("A message was sent to nobody");
+  });
 }
 
 function publishWindow(publisher: Publisher): void {
@@ -102,12 +103,12 @@ process.on("message", (request: EndpointRequest) => {
   if (publisher === undefined) throw new Error(`There is no network ${request.id}`);
   if (request.do === "acknowledge") {
     publisher.delivered = request.delivered;
-    publishWindow(publisher);
+    if (!publisher.paced) publishWindow(publisher);
     return;
   }
-  // What was published before all sinks were there is not acknowledged: counted afresh.
   const { count, ratePerSecond } = request;
   publisher.goal = publisher.published + count;
+  publisher.paced = ratePerSecond !== null;
   if (ratePerSecond === null) publishWindow(publisher);
   else publishPaced(publisher, ratePerSecond);
 });

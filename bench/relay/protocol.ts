@@ -18,7 +18,7 @@ export interface NetworkSpec {
 export type RelayRequest = { readonly do: "usage" };
 export type RelayAnswer =
   | { readonly event: "ready"; readonly address: string }
-  | { readonly event: "usage"; readonly cpuUs: number; readonly rssBytes: number };
+  | { readonly event: "usage"; readonly cpuUs: number; readonly rssBytes: number; readonly meshed: number };
 
 export type EndpointRequest =
   | { readonly do: "join"; readonly network: NetworkSpec; readonly address: string }

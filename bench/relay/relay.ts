@@ -6,10 +6,11 @@ function tell(answer: RelayAnswer): void {
   process.send?.(answer);
 }
 
-const { address } = await startBenchNode({ stack: process.argv[2] as RelayName, dial: null });
+const node = await startBenchNode({ stack: process.argv[2] as RelayName, dial: null });
 process.on("message", () => {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
-  tell({ event: "usage", cpuUs: userCPUTime + systemCPUTime, rssBytes: process.memoryUsage.rss() });
+  const rssBytes = process.memoryUsage.rss();
+  tell({ event: "usage", cpuUs: userCPUTime + systemCPUTime, rssBytes, meshed: node.meshPeers() });
 });
 process.on("disconnect", () => process.exit());
-tell({ event: "ready", address });
+tell({ event: "ready", address: node.address });

@@ -12,6 +12,7 @@ import { systemRandom } from "../../src/base/random.ts";
 import { createNetwork } from "../../src/network/create_network.ts";
 import { ALL_CURES } from "../../src/network/cures/index.ts";
 import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
+import type { GossipsubInternals } from "../../src/network/gossipsub_internals.ts";
 import { createIdentity } from "../../src/network/identity.ts";
 import type { StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
@@ -22,7 +23,8 @@ const LISTEN = ["/ip4/127.0.0.1/tcp/0"];
 
 export interface BenchNode {
   readonly address: string;
-  /** False: nobody to send to yet. */
+  meshPeers(): number;
+  /** False: there was nobody to send to. */
   publish(ssz: Uint8Array): Promise<boolean>;
 }
 
@@ -48,6 +50,8 @@ async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
     services: { identify: identify(), pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign }) },
   });
   const { pubsub } = node.services;
+  // Not in its public types.
+  const { mesh } = pubsub as unknown as Pick<GossipsubInternals, "mesh">;
   pubsub.subscribe(TOPIC);
   if (onMessage !== undefined) {
     pubsub.addEventListener("gossipsub:message", ({ detail }) => onMessage(decompress(detail.msg.data)));
@@ -55,8 +59,9 @@ async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
   if (dial !== null) await node.dial(multiaddr(dial));
   return {
     address: String(node.getMultiaddrs()[0] ?? ""),
+    meshPeers: () => mesh.get(TOPIC)?.size ?? 0,
     async publish(ssz) {
-      const { recipients } = await pubsub.publish(TOPIC, compressBlock(ssz), { allowPublishToZeroTopicPeers: true });
+      const { recipients } = await pubsub.publish(TOPIC, compressBlock(ssz));
       return recipients.length > 0;
     },
   };
@@ -109,6 +114,7 @@ async function startMsgbus({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
   await network.start();
   return {
     address: network.multiaddrs()[0] ?? "",
+    meshPeers: () => network.meshPeerCount("triggered_exit", FORK_DIGEST),
     publish: async (ssz) => (await network.publish("triggered_exit", FORK_DIGEST, ssz)).recipients > 0,
   };
 }
