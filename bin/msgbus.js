@@ -28,7 +28,10 @@ function pinnedNode() {
 }
 
 function runWithPinnedNode(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+    env: { MSGBUS_LEASH: "parent", ...process.env },
+  });
   const forward = (signal) => child.kill(signal);
   for (const signal of FORWARDED_SIGNALS) process.on(signal, forward);
   child.on("error", (error) => fail(`cannot start ${node}: ${error.message}`));
@@ -39,6 +42,9 @@ function fail(message) {
   process.stderr.write(`error: ${message} (NODE_UNSUITABLE)\n`);
   process.exit(1);
 }
+
+// npm passes signals to a shell between us, which dies of them and passes nothing on.
+if (["start", "npx"].includes(process.env.npm_lifecycle_event ?? "")) process.env.MSGBUS_LEASH ??= "parent";
 
 if (Number.parseInt(process.versions.node, 10) >= MIN_NODE_MAJOR) {
   // Node does not strip types under node_modules, so an installed package brings compiled files instead of src.

@@ -8,11 +8,17 @@ import type { Clock } from "../base/clock.ts";
  */
 const REPEATED_SIGNAL_MS = 1_000;
 
-/** Set to `stdin` by a process that starts this one: when it dies, however it dies, its end of stdin closes. */
+/**
+ * Set by a process that starts this one, which is to end with it however it dies: `stdin` where it holds the other end of
+ * stdin, which closes then; `parent` where stdin is the user's, and only this process's parent changes.
+ */
 const LEASH_VARIABLE = "MSGBUS_LEASH";
 
+/** How often the parent is looked at. */
+const PARENT_CHECK_MS = 500;
+
 /** Aborts on the first SIGINT, SIGTERM or SIGHUP; a later one ends the process at once. */
-export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSignal {
+export function createShutdownSignal(clock: Pick<Clock, "monotonicMs" | "every">): AbortSignal {
   const controller = new AbortController();
   let askedMs = 0;
   const ask = (signal: NodeJS.Signals) => {
@@ -30,5 +36,14 @@ export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSi
     // Watching must not keep a process alive that has nothing else to do.
     (process.stdin as Socket).unref();
   }
+  if (process.env[LEASH_VARIABLE] === "parent") watchParent(clock, controller.signal, () => ask("SIGTERM"));
   return controller.signal;
+}
+
+function watchParent(clock: Pick<Clock, "every">, until: AbortSignal, onGone: () => void): void {
+  const parent = process.ppid;
+  const cancel = clock.every(PARENT_CHECK_MS, () => {
+    if (process.ppid !== parent) onGone();
+  });
+  until.addEventListener("abort", cancel);
 }

@@ -33,6 +33,15 @@ const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
   "win32-x64": "@foundry-rs/anvil-win32-amd64",
 };
 
+/** Plain JavaScript, since it is no module of ours: it must run as it stands, from sources and from the build. */
+const LEASH_PROGRAM = `
+const [pid, cacheDir] = process.argv.slice(1);
+process.stdin.resume().on("close", () => {
+  try { process.kill(Number(pid), "SIGKILL"); } catch {}
+  require("node:fs").rmSync(cacheDir, { recursive: true, force: true, maxRetries: 5 });
+});
+`;
+
 export interface AnvilOptions {
   /** 0, the default, takes a free port. */
   readonly port?: number;
@@ -88,10 +97,16 @@ export async function startAnvil(options: AnvilOptions, clock: Clock): Promise<A
   const binary = anvilBinary();
   const cacheDir = await mkdtemp(join(tmpdir(), "msgbus-anvil-"));
   args.push("--cache-path", cacheDir);
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+  // Its own process group: a Ctrl-C in the terminal must not end it before the nodes that it serves.
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const releaseLeash = holdOnLeash(child, cacheDir);
   const exited = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
+    const onEnd = () => {
+      releaseLeash();
+      resolve();
+    };
+    child.once("exit", onEnd);
+    child.once("error", onEnd);
   });
   const stop = async () => {
     await stopChild(child, exited, clock);
@@ -109,6 +124,22 @@ export async function startAnvil(options: AnvilOptions, clock: Clock): Promise<A
     await stop();
     throw error;
   }
+}
+
+/**
+ * Anvil cannot tell that we have been killed with -9. A process of a few lines can, since its stdin closes then: it ends
+ * anvil and removes the cache. Returns how to call it off.
+ */
+function holdOnLeash({ pid }: ChildProcess, cacheDir: string): () => void {
+  if (pid === undefined) return () => {};
+  const holder = spawn(process.execPath, ["--eval", LEASH_PROGRAM, String(pid), cacheDir], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  // Without a leash anvil serves as well.
+  holder.once("error", () => {});
+  holder.stdin.on("error", () => {});
+  return () => holder.kill("SIGKILL");
 }
 
 function anvilBinary(): string {

@@ -50,7 +50,7 @@ await main(
     command("stubborn", () => {
       setInterval(() => {}, 1_000);
       let nowMs = 0;
-      const impatientClock = { monotonicMs: () => (nowMs += 10_000) };
+      const impatientClock = { ...systemClock, monotonicMs: () => (nowMs += 10_000) };
       createShutdownSignal(impatientClock).addEventListener("abort", () => process.stdout.write("no\n"));
       process.stdout.write("waiting\n");
     }),

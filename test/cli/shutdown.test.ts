@@ -32,3 +32,21 @@ test("shutdown: a reader that has gone counts as a signal", async () => {
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([130, null]);
 });
+
+/** Starts the command as its child, and waits until it is killed. */
+const PARENT = `
+require("node:child_process").spawn(process.execPath, process.argv.slice(1), { stdio: "inherit" });
+setInterval(() => {}, 1_000);
+`;
+
+test("shutdown: a process leashed to its parent leaves when the parent is killed", async () => {
+  const parent = spawn(process.execPath, ["--eval", PARENT, PROGRAM, "wait"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, MSGBUS_LEASH: "parent" },
+  });
+  await once(parent.stdout, "data");
+  parent.kill("SIGKILL");
+  // The child holds the same pipe: it closes with the last of them.
+  await once(parent, "close");
+  expect(parent.signalCode).toBe("SIGKILL");
+});

@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
@@ -39,6 +41,19 @@ describe("anvil", () => {
     await anvil.exited;
     expect(() => process.kill(anvil.pid, 0)).toThrow("ESRCH");
     expect(await readdir(dir)).toEqual([]);
+    await rm(dir, { recursive: true });
+  });
+
+  test("ends with the process that started it, even when that is killed", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "msgbus-test-"));
+    const starter = spawn(process.execPath, [fileURLToPath(new URL("start_anvil.ts", import.meta.url))], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, TMPDIR: dir },
+    });
+    const [pid] = await once(starter.stdout, "data");
+    starter.kill("SIGKILL");
+    await vi.waitFor(() => expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH"), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await readdir(dir)).toEqual([]), { timeout: 5_000 });
     await rm(dir, { recursive: true });
   });
 
