@@ -115,6 +115,7 @@ async function run(flags: FuzzFlags, command: Command): Promise<void> {
     quietMs: QUIET_MS,
     rate: flags.rate,
     honestRate: HONEST_RATE,
+    measureHeap: true,
     peer: peerOf(flags),
     ownTarget: flags.canary ? "canary" : "node",
     freshTargets: true,

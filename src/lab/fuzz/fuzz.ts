@@ -11,6 +11,7 @@ import { ATTACK_SHARE, type AttackPlan, type AttackReport, runAttack } from "./r
 import { existingTarget, type OwnTarget, startTarget, type Target } from "./target.ts";
 import { readValidOperations } from "./valid_operations.ts";
 import { readViews, type ViewFiles } from "./views.ts";
+import { Witness } from "./witness.ts";
 
 export interface FuzzOptions extends AttackPlan {
   readonly attacks: readonly Attack[];
@@ -47,6 +48,7 @@ export async function runFuzz(
 ): Promise<AttackReport[]> {
   const stage = options.peer === null ? await ownStage(options, clock) : await peerStage(options.peer);
   const reports: AttackReport[] = [];
+  const witness = new Witness(clock);
   let target: Target | null = null;
   try {
     for (const [i, attack] of options.attacks.entries()) {
@@ -57,12 +59,13 @@ export async function runFuzz(
       }
       target ??= await stage.start();
       const fixture = { ...stage.fixture, valid: shareOf(stage.fixture.valid, i, options) };
-      const report = await runAttack(attack, options, { target, clock, fixture, views: stage.views });
+      const report = await runAttack(attack, options, { target, clock, fixture, witness, views: stage.views });
       reports.push(report);
       onReport(report);
     }
     return reports;
   } finally {
+    await witness.stop();
     await target?.stop();
     await stage.clear();
   }

@@ -11,7 +11,7 @@ import { scrape, type TargetMetrics } from "./scrape.ts";
 import { pubkeyOf } from "./specimens.ts";
 import type { Target } from "./target.ts";
 import type { ViewFiles } from "./views.ts";
-import { Witness } from "./witness.ts";
+import type { Witness } from "./witness.ts";
 import type { WitnessReport } from "./witness_worker.ts";
 
 export interface AttackPlan {
@@ -23,6 +23,8 @@ export interface AttackPlan {
   readonly rate: number;
   /** Honest messages a second. */
   readonly honestRate: number;
+  /** Takes half a second, and says little of a target that was attacked before. */
+  readonly measureHeap: boolean;
 }
 
 export interface AttackReport {
@@ -53,7 +55,7 @@ export interface AttackReport {
     readonly eventLoopMaxMs: number | null;
     /** Share of one core during the attack. */
     readonly cpu: number | null;
-    /** After its garbage was collected, where we can make it. */
+    /** Its garbage collected before and after, where we can make it; null where it was not measured. */
     readonly heapGrowthBytes: number | null;
     readonly rssBytes: number | null;
   };
@@ -67,6 +69,7 @@ export interface AttackDependencies {
   readonly target: Target;
   readonly fixture: Fixture;
   readonly views: ViewFiles;
+  readonly witness: Witness;
   readonly clock: Clock;
 }
 
@@ -78,7 +81,7 @@ const MAX_BACKLOG_MS = 40;
 /** A flood yields to the event loop after this many bytes: the peer's own frames must come through. */
 const MAX_BURST_BYTES = 256 * 1024;
 /** A redial that lives this long was not refused. */
-const REDIAL_WATCH_MS = 700;
+const REDIAL_WATCH_MS = 400;
 /** An attack that is over at once, its peer hung up, still counts for this long: so do the honest messages of that time. */
 const AFTERMATH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 5_000;
@@ -97,7 +100,7 @@ interface Attacker {
 export async function runAttack(
   attack: Attack,
   plan: AttackPlan,
-  { target, fixture, views, clock }: AttackDependencies,
+  { target, fixture, views, witness, clock }: AttackDependencies,
 ): Promise<AttackReport> {
   const random = new ByteSource(seededRandom(hashSeed(attack.name, plan.seed)));
   const share = Math.min(ATTACK_SHARE, Math.floor(fixture.valid.length / 2));
@@ -190,25 +193,21 @@ export async function runAttack(
     },
   };
 
-  let witness: Witness | null = null;
   try {
     await attack.prepare?.(context);
-    witness = await Witness.start(
-      {
-        targetAddress: target.address,
-        topic: fixture.topic,
-        views,
-        valid: forHonest,
-        attacked: [fixture.bystander.pubkey, ...fixture.valid.map(pubkeyOf)].map((pubkey) =>
-          Buffer.from(pubkey).toString("hex"),
-        ),
-        keySeeds: [random.bytes(KEY_SEED_BYTES), random.bytes(KEY_SEED_BYTES)],
-      },
-      clock,
-    );
+    await witness.attend({
+      targetAddress: target.address,
+      topic: fixture.topic,
+      views,
+      valid: forHonest,
+      attacked: [fixture.bystander.pubkey, ...fixture.valid.map(pubkeyOf)].map((pubkey) =>
+        Buffer.from(pubkey).toString("hex"),
+      ),
+      keySeeds: [random.bytes(KEY_SEED_BYTES), random.bytes(KEY_SEED_BYTES)],
+    });
     witness.begin("before", plan.honestRate);
     await sleep(clock, plan.quietMs);
-    await target.collectGarbage();
+    if (plan.measureHeap) await target.collectGarbage();
     const before = await scrape(target.metricsUrl);
 
     witness.begin("during", plan.honestRate);
@@ -227,7 +226,7 @@ export async function runAttack(
     const [redialRefused] = await Promise.all([tryRedial(attackers, target, clock), sleep(clock, plan.quietMs)]);
     const alive = target.isRunning() && (await takesHonestPeers(target, random.bytes(KEY_SEED_BYTES), clock));
     const honest = await witness.finish();
-    await target.collectGarbage();
+    if (plan.measureHeap) await target.collectGarbage();
     const after = await scrape(target.metricsUrl);
 
     const flooders = attackers.some(({ floods }) => floods) ? attackers.filter(({ floods }) => floods) : attackers;
@@ -250,7 +249,7 @@ export async function runAttack(
         eventLoopP99Ms: during.eventLoopP99Ms,
         eventLoopMaxMs: during.eventLoopMaxMs,
         cpu: difference(before.cpuSeconds, during.cpuSeconds, elapsedS),
-        heapGrowthBytes: difference(before.heapBytes, after.heapBytes),
+        heapGrowthBytes: plan.measureHeap ? difference(before.heapBytes, after.heapBytes) : null,
         rssBytes: after.rssBytes,
       },
       notes,
@@ -259,7 +258,7 @@ export async function runAttack(
     return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
   } finally {
     over.abort();
-    await Promise.all([witness?.stop(), ...peers.map((peer) => peer.stop())]);
+    await Promise.all(peers.map((peer) => peer.stop()));
   }
 }
 

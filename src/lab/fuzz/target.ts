@@ -27,7 +27,7 @@ export interface TargetOptions {
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 7_000;
-const GC_MS = 150;
+const GC_MS = 120;
 /** Of what a target wrote to stderr, kept to tell why it died. */
 const MAX_STDERR_CHARS = 4_000;
 

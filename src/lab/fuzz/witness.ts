@@ -11,41 +11,42 @@ const START_TIMEOUT_MS = 30_000;
 /** Beyond what it gives to stragglers. */
 const REPORT_TIMEOUT_MS = 10_000;
 
+/** Attends one attack after another. */
 export class Witness {
-  readonly #worker: Worker;
   readonly #clock: Clock;
+  #worker: Worker | null = null;
 
-  private constructor(worker: Worker, clock: Clock) {
-    this.#worker = worker;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Connected, and in the mesh as far as the target allows. Throws a `CodedError` `WITNESS_FAILED`. */
-  static async start(options: WitnessOptions, clock: Clock): Promise<Witness> {
-    const witness = new Witness(new Worker(WORKER_FILE, { workerData: options, execArgv: [] }), clock);
-    try {
-      await witness.#answer("ready", START_TIMEOUT_MS);
-      return witness;
-    } catch (error) {
-      await witness.stop();
-      throw error;
-    }
+  /** Resolves when connected, and in the mesh as far as the target allows. Throws a `CodedError` `WITNESS_FAILED`. */
+  async attend(options: WitnessOptions): Promise<void> {
+    this.#worker ??= new Worker(WORKER_FILE, { execArgv: [] });
+    this.#ask({ kind: "attend", options });
+    await this.#answer("ready", START_TIMEOUT_MS);
   }
 
   /** From now on, publishes at this rate and counts it to the phase. */
   begin(phase: Phase, perSecond: number): void {
-    this.#worker.postMessage({ kind: "phase", phase, perSecond } satisfies WitnessRequest);
+    this.#ask({ kind: "phase", phase, perSecond });
   }
 
   /** Waits for what is on its way, leaves the target, and tells. Throws a `CodedError` `WITNESS_FAILED`. */
   async finish(): Promise<WitnessReport> {
-    this.#worker.postMessage({ kind: "finish" } satisfies WitnessRequest);
+    this.#ask({ kind: "finish" });
     const { report } = await this.#answer("report", REPORT_TIMEOUT_MS);
     return report;
   }
 
+  /** Forgets the attack that it attends, if any; it can attend another. */
   async stop(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
+    this.#worker = null;
+  }
+
+  #ask(request: WitnessRequest): void {
+    this.#worker?.postMessage(request);
   }
 
   async #answer<K extends WitnessAnswer["kind"]>(
@@ -64,8 +65,8 @@ export class Witness {
             else if (answer.kind === kind) resolve(answer as Extract<WitnessAnswer, { kind: K }>);
           };
           const onError = (error: Error) => fail(error.message);
-          this.#worker.on("message", onMessage).on("error", onError);
-          signal.addEventListener("abort", () => this.#worker.off("message", onMessage).off("error", onError));
+          this.#worker?.on("message", onMessage).on("error", onError);
+          signal.addEventListener("abort", () => this.#worker?.off("message", onMessage).off("error", onError));
         }),
         sleep(this.#clock, timeoutMs, done.signal).then(() => {
           throw new CodedError("WITNESS_FAILED", `The honest peers gave no sign within ${timeoutMs / 1000} s`);

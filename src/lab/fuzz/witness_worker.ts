@@ -3,7 +3,7 @@
  * valid operations, and an observer that judges whatever the target forwards by the verdict function of the node.
  */
 import { createHash } from "node:crypto";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { type CancelTimer, systemClock } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
@@ -14,7 +14,7 @@ import { SeenExits } from "../../validation/seen.ts";
 import { judgeTriggeredExit, type TriggeredExitContext } from "../../validation/triggered_exit.ts";
 import { RawPeer } from "./raw_peer.ts";
 import { pubkeyOf } from "./specimens.ts";
-import { readViews, type ViewFiles } from "./views.ts";
+import { readViews, type ViewFiles, type Views } from "./views.ts";
 
 export const PHASES = ["before", "during", "after"] as const;
 export type Phase = (typeof PHASES)[number];
@@ -51,6 +51,7 @@ export interface WitnessReport {
 }
 
 export type WitnessRequest =
+  | { readonly kind: "attend"; readonly options: WitnessOptions }
   | { readonly kind: "phase"; readonly phase: Phase; readonly perSecond: number }
   | { readonly kind: "finish" };
 export type WitnessAnswer =
@@ -69,10 +70,16 @@ interface Publication {
   latencyMs: number | null;
 }
 
-async function main(options: WitnessOptions): Promise<void> {
+/** The honest side of one attack. */
+interface Attendance {
+  begin(phase: Phase, perSecond: number): void;
+  finish(): Promise<WitnessReport>;
+}
+
+async function attend(options: WitnessOptions): Promise<Attendance> {
   const { topic, valid } = options;
   const clock = systemClock;
-  const views = await readViews(options.views);
+  const views = await viewsOf(options.views);
   const seen = new SeenExits();
   const context: TriggeredExitContext = { ...views.context, seen };
   const attacked = new Set(options.attacked);
@@ -84,7 +91,7 @@ async function main(options: WitnessOptions): Promise<void> {
   let invalidSample: string | null = null;
   let otherValid = 0;
   let phase: Phase = "before";
-  let next = 0;
+  let published = 0;
   let cancelPublishing: CancelTimer = () => {};
 
   const report = (code: string, data: Uint8Array) => {
@@ -150,9 +157,9 @@ async function main(options: WitnessOptions): Promise<void> {
   }
 
   function publish(): void {
-    const operation = valid[next];
+    const operation = valid[published];
     if (operation === undefined) return;
-    next++;
+    published++;
     const wireData = compressBlock(operation);
     const key = digest(operation);
     wireDigests.set(hexDigest(wireData), key);
@@ -160,7 +167,7 @@ async function main(options: WitnessOptions): Promise<void> {
     publisher.send({ messages: [{ topic, data: wireData }] });
   }
 
-  async function finish(): Promise<void> {
+  async function finish(): Promise<WitnessReport> {
     cancelPublishing();
     const deadlineMs = clock.monotonicMs() + STRAGGLER_MS;
     const isWaiting = () => [...publications.values()].some(({ latencyMs }) => latencyMs === null);
@@ -169,33 +176,30 @@ async function main(options: WitnessOptions): Promise<void> {
     }
     const droppedHonestPeer = !observer.isConnected || !publisher.isConnected;
     const entries = PHASES.map((name) => [name, phaseReport(publications.values(), name)] as const);
-    answer({
-      kind: "report",
-      report: {
-        phases: Object.fromEntries(entries) as Record<Phase, PhaseReport>,
-        invalid,
-        invalidSample,
-        otherValid,
-        droppedHonestPeer,
-      },
-    });
     await Promise.all([observer.stop(), publisher.stop()]);
-    parentPort?.close();
+    const phases = Object.fromEntries(entries) as Record<Phase, PhaseReport>;
+    return { phases, invalid, invalidSample, otherValid, droppedHonestPeer };
   }
 
-  parentPort?.on("message", (request: WitnessRequest) => {
-    if (request.kind === "finish") {
-      void finish();
-      return;
-    }
-    phase = request.phase;
-    cancelPublishing();
-    if (request.perSecond > 0) {
+  return {
+    begin(next, perSecond) {
+      phase = next;
+      cancelPublishing();
+      if (perSecond === 0) return;
       publish();
-      cancelPublishing = clock.every(1000 / request.perSecond, publish);
-    }
-  });
-  answer({ kind: "ready" });
+      cancelPublishing = clock.every(1000 / perSecond, publish);
+    },
+    finish,
+  };
+}
+
+let known: { readonly key: string; readonly views: Views } | null = null;
+
+/** Read once for all attacks of a run. */
+async function viewsOf(files: ViewFiles): Promise<Views> {
+  const key = JSON.stringify(files);
+  if (known?.key !== key) known = { key, views: await readViews(files) };
+  return known.views;
 }
 
 function phaseReport(publications: Iterable<Publication>, phase: Phase): PhaseReport {
@@ -221,6 +225,22 @@ function answer(message: WitnessAnswer): void {
   parentPort?.postMessage(message);
 }
 
-if (parentPort !== null) {
-  main(workerData as WitnessOptions).catch((error) => answer({ kind: "failed", reason: errorMessage(error) }));
+let attendance: Attendance | null = null;
+
+async function handle(request: WitnessRequest): Promise<void> {
+  switch (request.kind) {
+    case "attend":
+      attendance = await attend(request.options);
+      return answer({ kind: "ready" });
+    case "phase":
+      attendance?.begin(request.phase, request.perSecond);
+      return;
+    case "finish":
+      if (attendance !== null) answer({ kind: "report", report: await attendance.finish() });
+      attendance = null;
+  }
 }
+
+parentPort?.on("message", (request: WitnessRequest) => {
+  handle(request).catch((error) => answer({ kind: "failed", reason: errorMessage(error) }));
+});

@@ -1,7 +1,9 @@
+import { sleep } from "../../../../base/clock.ts";
 import type { Attack } from "../../attack.ts";
 import { MESHSUB_11 } from "../../raw_peer.ts";
 
 const PARALLEL = 8;
+const RETRY_MS = 5;
 
 export const streamFlood: Attack = {
   name: "stream-flood",
@@ -10,7 +12,7 @@ export const streamFlood: Attack = {
   source: "CVE-2022-23487",
   sound: "Bounds streams, and hangs up on the churn.",
   hangsUp: true,
-  async run({ signal, join, count, note }) {
+  async run({ clock, signal, join, count, note }) {
     const peer = await join();
     if (peer === null) return;
     let opened = 0;
@@ -22,7 +24,8 @@ export const streamFlood: Attack = {
           opened++;
           count({ rpcs: 1, bytes: 64 });
         } catch {
-          if (!peer.isConnected || signal.aborted) return;
+          // A refusal may come within the same turn of the event loop: without a pause nothing else would run.
+          await sleep(clock, RETRY_MS, signal);
         }
       }
     };
