@@ -30,6 +30,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Looks at something of the process every `intervalMs` for as long as it lives, and does not keep it alive. */
+export function watchEvery(intervalMs: number, look: () => void): CancelTimer {
+  const timer = setInterval(look, intervalMs).unref();
+  return () => clearInterval(timer);
+}
+
 /** Resolves after `delayMs`, or at once when `signal` aborts: the caller looks at the signal, nothing is thrown. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /** How a long-running command is asked to leave. */
 import type { Socket } from "node:net";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, watchEvery } from "../base/clock.ts";
 
 /**
  * One Ctrl-C may arrive twice: from the terminal, and forwarded by the launcher. Only a signal later than this after
@@ -18,7 +18,7 @@ const LEASH_VARIABLE = "MSGBUS_LEASH";
 const PARENT_CHECK_MS = 500;
 
 /** Aborts on the first SIGINT, SIGTERM or SIGHUP; a later one ends the process at once. */
-export function createShutdownSignal(clock: Pick<Clock, "monotonicMs" | "every">): AbortSignal {
+export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSignal {
   const controller = new AbortController();
   let askedMs = 0;
   const ask = (signal: NodeJS.Signals) => {
@@ -36,13 +36,13 @@ export function createShutdownSignal(clock: Pick<Clock, "monotonicMs" | "every">
     // Watching must not keep a process alive that has nothing else to do.
     (process.stdin as Socket).unref();
   }
-  if (process.env[LEASH_VARIABLE] === "parent") watchParent(clock, controller.signal, () => ask("SIGTERM"));
+  if (process.env[LEASH_VARIABLE] === "parent") watchParent(controller.signal, () => ask("SIGTERM"));
   return controller.signal;
 }
 
-function watchParent(clock: Pick<Clock, "every">, until: AbortSignal, onGone: () => void): void {
+function watchParent(until: AbortSignal, onGone: () => void): void {
   const parent = process.ppid;
-  const cancel = clock.every(PARENT_CHECK_MS, () => {
+  const cancel = watchEvery(PARENT_CHECK_MS, () => {
     if (process.ppid !== parent) onGone();
   });
   until.addEventListener("abort", cancel);

@@ -33,6 +33,16 @@ test("shutdown: a reader that has gone counts as a signal", async () => {
   expect(await once(child, "close")).toEqual([130, null]);
 });
 
+test.each(["parent", "stdin"])("shutdown: a leash to %s keeps no process alive", async (MSGBUS_LEASH) => {
+  const child = spawn(process.execPath, [PROGRAM, "quick"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, MSGBUS_LEASH },
+  });
+  child.stdout.resume();
+  expect(await once(child, "close")).toEqual([0, null]);
+  child.stdin.end();
+});
+
 /** Starts the command as its child, and waits until it is killed. */
 const PARENT = `
 require("node:child_process").spawn(process.execPath, process.argv.slice(1), { stdio: "inherit" });
