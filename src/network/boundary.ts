@@ -122,7 +122,8 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
   function dropFromFullQueue(message: Pending, queue: PeerQueue): void {
     counters.queueFull++;
     drop(message, QUEUE_FULL);
-    if (!canCall(queue)) onCrowding(message.peerId);
+    // Others wait because the peer has no call left.
+    if (queue.waiting.length > 0) onCrowding(message.peerId);
   }
 
   /** Answers what no handler has seen, so that another copy may be judged. */

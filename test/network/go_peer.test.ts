@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/base/random.ts";
 import { compressBlock } from "../../src/network/encoding.ts";
 import type { GossipHandler } from "../../src/network/network.ts";
 import {
@@ -30,11 +31,9 @@ const hasGo = Number(goVersion ?? 0) >= GO_MINOR_VERSION;
 /** The machine may be busy with other tests. */
 const BRISK_DEADLINE_MS = 30_000;
 
-/** An exit's size of bytes, no two alike. */
+/** An exit's size of bytes, no two alike, that snappy leaves as large: above 1 KiB Go sends IDONTWANT. */
 function numbered(i: number): Uint8Array {
-  const bytes = Buffer.from(exitBytes(1));
-  bytes.writeUInt32LE(i);
-  return bytes;
+  return seededRandom(i).bytes(1132);
 }
 
 const spentOf = (node: TestNode, kind: string) => node.network.peers()[0]?.guard[kind] ?? 0;
@@ -154,7 +153,7 @@ describe.skipIf(!hasGo)(title, () => {
       expect(node.network.disconnects()).toEqual({});
       const goPeerId = go.events.find(({ event }) => event === "ready")?.peer;
       const peer = node.network.peers().find(({ peerId }) => peerId === goPeerId);
-      expect(peer?.guard).toMatchObject({ idontwant: expect.any(Number) });
+      expect(peer?.guard.idontwant).toBeGreaterThan(COUNT / 2);
       expect(peer?.score).toBeGreaterThanOrEqual(0);
       expect(go.events.filter(({ event }) => ["disconnected", "prune", "reject", "error"].includes(event))).toEqual([]);
     },
