@@ -1,0 +1,72 @@
+/** Indices for what traces name by the million: peers, messages, topics. */
+import { computeMessageId, messageIdToString } from "../../network/message_id.ts";
+import { parseTopic, topicProfile } from "../../network/topics.ts";
+
+/** Names met in an observed network; what comes on top shares the index -1. Protects memory. */
+const MAX_NAMES = 1_000_000;
+/** Bytes at the end of a message that tell the ones known beforehand apart: of its pubkey, as a number below 2^48. */
+const TAIL_BYTES = 6;
+
+export interface KnownMessage {
+  readonly id: string;
+  readonly wireData: Uint8Array;
+}
+
+export class Names {
+  readonly #peers: Map<string, number>;
+  readonly #topics: Map<string, number>;
+  readonly #messages = new Map<string, number>();
+  readonly #tails = new Map<number, number>();
+  readonly #onNew: (kind: "message" | "peer", index: number, id: string) => void;
+
+  constructor(
+    known: { topics: readonly string[]; peers: readonly string[]; messages: readonly KnownMessage[] },
+    onNew: (kind: "message" | "peer", index: number, id: string) => void,
+  ) {
+    this.#topics = new Map(known.topics.map((topic, index) => [topic, index]));
+    this.#peers = new Map(known.peers.map((peer, index) => [peer, index]));
+    for (const [index, { id, wireData }] of known.messages.entries()) {
+      this.#messages.set(id, index);
+      this.#tails.set(tailOf(wireData), index);
+    }
+    if (this.#tails.size < known.messages.length) throw new Error("two messages end in the same bytes");
+    this.#onNew = onNew;
+  }
+
+  /** -1: a topic that is not traced. */
+  topic(topic: string): number {
+    return this.#topics.get(topic) ?? -1;
+  }
+
+  peer(id: string): number {
+    return this.#peers.get(id) ?? this.#add("peer", this.#peers, id);
+  }
+
+  message(id: string): number {
+    return this.#messages.get(id) ?? this.#add("message", this.#messages, id);
+  }
+
+  /** By its data; known ones cost no hash. */
+  messageOf(topic: string, wireData: Uint8Array): number {
+    const known = this.#tails.get(tailOf(wireData));
+    if (known !== undefined) return known;
+    const parsed = parseTopic(topic);
+    const maxSizeBytes = parsed === null ? 0 : topicProfile(parsed.name).maxSizeBytes;
+    return this.message(messageIdToString(computeMessageId(topic, wireData, maxSizeBytes)));
+  }
+
+  #add(kind: "message" | "peer", names: Map<string, number>, id: string): number {
+    if (names.size >= MAX_NAMES) return -1;
+    const index = names.size;
+    names.set(id, index);
+    this.#onNew(kind, index, id);
+    return index;
+  }
+}
+
+function tailOf(wireData: Uint8Array): number {
+  let tail = 0;
+  for (let i = Math.max(0, wireData.length - TAIL_BYTES); i < wireData.length; i++)
+    tail = tail * 256 + (wireData[i] as number);
+  return tail;
+}

@@ -1,0 +1,43 @@
+/** What makes a run: everything that is needed to run it again. */
+import { createHash } from "node:crypto";
+import { seededRandom } from "../../base/random.ts";
+
+export interface MeasureParams {
+  readonly nodes: number;
+  /** Messages a second, over all nodes. */
+  readonly rate: number;
+  /** Messages that count. */
+  readonly messages: number;
+  /** Messages before them at the same rate, which do not: compilers and meshes warm up. */
+  readonly warmupMessages: number;
+  /** `random`, `ring`, `star`, or a file's name. */
+  readonly topology: string;
+  /** Connections a node, where the topology leaves it open. */
+  readonly degree: number;
+  readonly latency: string;
+  readonly bandwidth: string;
+  /** Share of segments that are lost. */
+  readonly loss: number;
+  /** Chance a second that a node leaves, to come back after `CHURN_DOWN_MS`. */
+  readonly churn: number;
+  readonly seed: number;
+  /** From publishing: what is delivered later does not count as delivered. */
+  readonly deadlineMs: number;
+}
+
+/** What decides over the events of a run, as 16 hex digits: runs with the same hash may be repeated measurements. */
+export function configHash(params: MeasureParams, links: readonly (readonly [number, number])[]): string {
+  const { seed: _, ...config } = params;
+  const sorted = Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)));
+  // Links of a random topology follow from the seed; those of a file do not follow from its name.
+  const given = ["random", "ring", "star"].includes(params.topology) ? null : links;
+  return createHash("sha256")
+    .update(JSON.stringify([sorted, given]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+/** A sequence of its own for each purpose, so that drawing more for one changes no other. */
+export function randomFor(seed: number, purpose: string) {
+  return seededRandom(createHash("sha256").update(`${seed}/${purpose}`).digest().readBigUInt64BE());
+}

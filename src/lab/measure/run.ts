@@ -1,0 +1,372 @@
+/** Runs one network, and leaves its trace. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { type Clock, sleep } from "../../base/clock.ts";
+import { CodedError, errorMessage } from "../../base/errors.ts";
+import { writeNetworkDir } from "../../state/network_dir.ts";
+import { makeOwnNetwork } from "../fuzz/fixture.ts";
+import { socketAddress } from "../fuzz/sockets.ts";
+import { assertFits, processCount, readMachine } from "./capacity.ts";
+import type { LinkMethods } from "./link_worker.ts";
+import { parseBandwidth, parseLatency, placeNodes, shapeOf } from "./links/model.ts";
+import { EXITS_FILE, type NodeMethods } from "./node_worker.ts";
+import { type MeasureParams, randomFor } from "./params.ts";
+import { type ChurnEvent, planRun, type RunPlan } from "./plan.ts";
+import { type Link, neighboursOf, range, type Topology } from "./topology.ts";
+import { TRACE_VERSION, type TraceEvent, type TraceHeader } from "./trace.ts";
+import { mergeTraces } from "./trace_file.ts";
+import { type ClockReading, WorkerProcess } from "./worker_process.ts";
+
+export type RunPhase = "starting" | "connecting" | "meshing" | "warming" | "measuring" | "finishing";
+
+export interface RunProgress {
+  readonly phase: RunPhase;
+  /** Of deliveries that count or not, in `measuring`. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface RunDeps {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly version: string;
+  onProgress(progress: RunProgress): void;
+  /** False: without a trace, to learn what it costs. */
+  readonly trace?: boolean;
+}
+
+export interface RunOutcome {
+  /** The run was interrupted. */
+  readonly partial: boolean;
+  /** Links that could not be made. */
+  readonly failedLinks: number;
+  readonly processes: Extract<TraceEvent, { e: "process" }>[];
+}
+
+/** For a mesh everywhere; what is thinner then is measured as it is. */
+const MESH_DEADLINE_MS = 20_000;
+/** gossipsub's Dlo: a mesh with fewer peers is still looking for more. */
+const MESH_LOW = 6;
+const POLL_MS = 100;
+/** Between the last preparations and the first message. */
+const LEAD_MS = 300;
+/** Copies that are still under way when all is delivered. */
+const GRACE_MS = 500;
+
+/** Writes the trace to `tracePath`. Throws a `CodedError`: of the parsers, `TOO_MANY_NODES`, `WORKER_LOST`. */
+export async function runNetwork(
+  params: MeasureParams,
+  topology: Topology,
+  tracePath: string,
+  deps: RunDeps,
+): Promise<RunOutcome> {
+  const dir = await mkdtemp(join(tmpdir(), "msgbus-measure-"));
+  const run = new Run(params, topology, { dir, tracePath }, deps);
+  try {
+    return await run.run();
+  } finally {
+    await run.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+interface NodeProcess {
+  readonly worker: WorkerProcess<NodeMethods>;
+  readonly nodes: readonly number[];
+  clock: ClockReading;
+}
+
+class Run {
+  readonly #params: MeasureParams;
+  readonly #topology: Topology;
+  readonly #paths: { readonly dir: string; readonly tracePath: string };
+  readonly #deps: RunDeps;
+  readonly #plan: RunPlan;
+  readonly #keys: readonly string[];
+  readonly #processes: NodeProcess[] = [];
+  readonly #events: TraceEvent[] = [];
+  readonly #away = new Set<number>();
+  #linkWorker: WorkerProcess<LinkMethods> | null = null;
+  /** Of shaped links, in the topology's order. */
+  #linkPorts: readonly number[] = [];
+  readonly #addresses: string[] = [];
+  #epochMonotonicMs = 0;
+  #epochMs = 0;
+  #failedLinks = 0;
+  #churning: Promise<unknown>[] = [];
+
+  constructor(
+    params: MeasureParams,
+    topology: Topology,
+    paths: { readonly dir: string; readonly tracePath: string },
+    deps: RunDeps,
+  ) {
+    this.#params = params;
+    this.#topology = topology;
+    this.#paths = paths;
+    this.#deps = deps;
+    this.#plan = planRun(params);
+    const random = randomFor(params.seed, "identities");
+    this.#keys = range(topology.nodes).map(() => Buffer.from(random.bytes(32)).toString("hex"));
+  }
+
+  async run(): Promise<RunOutcome> {
+    const { signal, onProgress, trace = true } = this.#deps;
+    const isShaped = this.#isShaped();
+    const machine = readMachine();
+    assertFits({ nodes: this.#topology.nodes, links: this.#topology.links.length, isShaped }, machine);
+    onProgress({ phase: "starting", done: 0, total: this.#topology.nodes });
+    const header = await this.#start(processCount(machine, this.#topology.nodes));
+    onProgress({ phase: "connecting", done: 0, total: this.#topology.links.length });
+    if (!signal.aborted) await this.#connect(isShaped);
+    if (!signal.aborted) await this.#untilMeshed();
+    if (!signal.aborted) await this.#publish();
+    onProgress({ phase: "finishing", done: 0, total: 1 });
+    const processes = await this.#finish();
+    if (trace) {
+      const parts = this.#processes.map((_, index) => this.#partPath(index));
+      await mergeTraces(header, parts, this.#events, this.#paths.tracePath);
+    }
+    return { partial: signal.aborted, failedLinks: this.#failedLinks, processes };
+  }
+
+  #isShaped(): boolean {
+    const { latency, bandwidth, loss } = this.#params;
+    return parseLatency(latency).kind !== "none" || parseBandwidth(bandwidth) !== null || loss > 0;
+  }
+
+  #partPath(index: number): string {
+    return join(this.#paths.dir, `trace.${index}.ndjson`);
+  }
+
+  #nowMs(): number {
+    return this.#deps.clock.monotonicMs() - this.#epochMonotonicMs;
+  }
+
+  #nowUs(): number {
+    return Math.round(this.#nowMs() * 1000);
+  }
+
+  /** Everybody is up, and nobody connected. */
+  async #start(processes: number): Promise<TraceHeader> {
+    const { clock, version, trace = true } = this.#deps;
+    const { seed } = this.#params;
+    const { dir } = this.#paths;
+    const total = this.#plan.publications.length;
+    const own = makeOwnNetwork(total, Math.floor(clock.nowMs() / 1000));
+    await writeNetworkDir(dir, { network: own.network, genesisState: own.finalized, bootnodes: [], deployBlock: 0 });
+    await writeFile(join(dir, EXITS_FILE), Buffer.concat(own.fixture.valid));
+
+    const peerIds = this.#keys.map((key) =>
+      peerIdFromPrivateKey(privateKeyFromRaw(Buffer.from(key, "hex"))).toString(),
+    );
+    const neighbours = neighboursOf(this.#topology);
+    for (const process of range(processes)) {
+      const nodes = range(this.#topology.nodes).filter((node) => node % processes === process);
+      const worker = new WorkerProcess<NodeMethods>("node_worker", clock);
+      this.#processes.push({ worker, nodes, clock: { offsetMs: 0, errorMs: 0 } });
+    }
+    for (const process of this.#processes) process.clock = await process.worker.readClock();
+    this.#epochMonotonicMs = clock.monotonicMs();
+    this.#epochMs = clock.nowMs();
+    const setups = await Promise.all(
+      this.#processes.map(({ worker, nodes, clock: { offsetMs } }, index) =>
+        worker.call("setup", {
+          networkDir: dir,
+          tracePath: this.#partPath(index),
+          nodes: nodes.map((node) => ({
+            index: node,
+            key: this.#keys[node] as string,
+            maxPeers: neighbours[node]?.length ?? 0,
+          })),
+          peerIds,
+          version,
+          seed,
+          epochMonotonicMs: this.#epochMonotonicMs + offsetMs,
+          trace,
+        }),
+      ),
+    );
+    await Promise.all(
+      this.#processes.map(async ({ worker, nodes }) => {
+        const addresses = await worker.call("start", nodes);
+        for (const [k, node] of nodes.entries()) this.#addresses[node] = addresses[k] as string;
+      }),
+    );
+    const { topic = "", messages = [] } = setups[0] ?? {};
+    return {
+      e: "run",
+      version: TRACE_VERSION,
+      epochMs: this.#epochMs,
+      topics: [topic],
+      nodes: peerIds,
+      messages: messages.map(({ id }) => id),
+      payloadBytes: messages.map(({ sizeBytes }) => sizeBytes),
+      firstCounted: this.#params.warmupMessages,
+    };
+  }
+
+  async #connect(isShaped: boolean): Promise<void> {
+    const { links, nodes } = this.#topology;
+    const { latency, bandwidth, loss, seed } = this.#params;
+    if (isShaped) {
+      const model = parseLatency(latency);
+      const cities = placeNodes(model, nodes, randomFor(seed, "cities"));
+      this.#linkWorker = new WorkerProcess<LinkMethods>("link_worker", this.#deps.clock);
+      this.#linkPorts = await this.#linkWorker.call("open", {
+        links: links.map(([from, to]) => ({
+          nodes: [from, to],
+          shape: shapeOf(model, loss, cities === null ? null : [cities[from] as number, cities[to] as number]),
+        })),
+        uploadBytesPerMs: parseBandwidth(bandwidth),
+        seed,
+      });
+      await Promise.all(links.map((link, index) => this.#aim(link, index)));
+    }
+    await this.#dial(links);
+  }
+
+  /** Tells the shaped link where its dialed node listens. */
+  async #aim([, to]: Link, link: number): Promise<void> {
+    await this.#linkWorker?.call("target", { link, port: socketAddress(this.#addresses[to] as string).port });
+  }
+
+  async #dial(links: readonly Link[]): Promise<void> {
+    const failed = this.#processes.map(async ({ worker, nodes }) => {
+      const own = links.filter(([from, to]) => nodes.includes(from) && !this.#away.has(from) && !this.#away.has(to));
+      return own.length === 0
+        ? 0
+        : worker.call(
+            "dial",
+            own.map((link) => ({ from: link[0], address: this.#pathOf(link) })),
+          );
+    });
+    for (const count of await Promise.all(failed)) this.#failedLinks += count;
+  }
+
+  #pathOf(link: Link): string {
+    const address = this.#addresses[link[1]] as string;
+    const port = this.#linkPorts[this.#topology.links.indexOf(link)];
+    return port === undefined ? address : address.replace(/\/tcp\/\d+\//, `/tcp/${port}/`);
+  }
+
+  async #untilMeshed(): Promise<void> {
+    const { clock, signal, onProgress } = this.#deps;
+    const neighbours = neighboursOf(this.#topology);
+    const deadlineMs = clock.monotonicMs() + MESH_DEADLINE_MS;
+    for (;;) {
+      const meshes = (await Promise.all(this.#processes.map(({ worker }) => worker.call("meshes", null)))).flat();
+      const done = meshes.filter(
+        ({ index, mesh }) => mesh >= Math.min(MESH_LOW, neighbours[index]?.length ?? 0),
+      ).length;
+      onProgress({ phase: "meshing", done, total: meshes.length });
+      if (done === meshes.length || signal.aborted || clock.monotonicMs() > deadlineMs) return;
+      await sleep(clock, POLL_MS, signal);
+    }
+  }
+
+  async #publish(): Promise<void> {
+    const { clock, signal } = this.#deps;
+    const { publications, churn, countFromMs, lastMs } = this.#plan;
+    const beginMs = this.#nowMs() + LEAD_MS;
+    await Promise.all(
+      this.#processes.map(({ worker, nodes }) =>
+        worker.call(
+          "schedule",
+          publications
+            .filter(({ node }) => nodes.includes(node))
+            .map(({ message, node, atMs }) => ({ message, node, atMs: beginMs + atMs })),
+        ),
+      ),
+    );
+    const cancelChurn = churn.map((event) =>
+      clock.after(beginMs + event.atMs - this.#nowMs(), () => this.#churning.push(this.#churn(event).catch(() => {}))),
+    );
+    await this.#waitUntil(beginMs + countFromMs - LEAD_MS / 2, "warming");
+    await Promise.all([
+      ...this.#processes.map(({ worker }) => worker.call("startUsage", null)),
+      this.#linkWorker?.call("startUsage", null),
+    ]);
+    this.#events.push({ t: this.#nowUs(), e: "start" });
+    await this.#waitUntil(beginMs + lastMs, "measuring");
+    await this.#untilDelivered(beginMs + lastMs + this.#params.deadlineMs);
+    for (const cancel of cancelChurn) cancel();
+    if (!signal.aborted) await sleep(clock, GRACE_MS, signal);
+  }
+
+  #expected(): number {
+    return this.#plan.publications.length * (this.#topology.nodes - 1);
+  }
+
+  async #delivered(): Promise<number> {
+    const counts = await Promise.all(this.#processes.map(({ worker }) => worker.call("delivered", null)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** By the trace's clock. */
+  async #waitUntil(atMs: number, phase: RunPhase): Promise<void> {
+    const { clock, signal, onProgress } = this.#deps;
+    while (!signal.aborted && this.#nowMs() < atMs) {
+      onProgress({ phase, done: await this.#delivered(), total: this.#expected() });
+      await sleep(clock, Math.min(5 * POLL_MS, atMs - this.#nowMs()), signal);
+    }
+  }
+
+  async #untilDelivered(deadlineMs: number): Promise<void> {
+    const { clock, signal } = this.#deps;
+    while (!signal.aborted && this.#nowMs() < deadlineMs && (await this.#delivered()) < this.#expected()) {
+      await sleep(clock, POLL_MS, signal);
+    }
+  }
+
+  async #churn({ node, kind }: ChurnEvent): Promise<void> {
+    const process = this.#processes.find(({ nodes }) => nodes.includes(node));
+    if (process === undefined) return;
+    if (kind === "leave") {
+      this.#away.add(node);
+      await process.worker.call("stop", node);
+      return;
+    }
+    const [address] = await process.worker.call("start", [node]);
+    this.#addresses[node] = address as string;
+    this.#away.delete(node);
+    const links = this.#topology.links.filter((link) => link.includes(node));
+    if (this.#linkWorker !== null) {
+      await Promise.all(links.map((link) => this.#aim(link, this.#topology.links.indexOf(link))));
+    }
+    await this.#dial(links);
+  }
+
+  async #finish(): Promise<Extract<TraceEvent, { e: "process" }>[]> {
+    const endedUs = this.#nowUs();
+    await Promise.all(this.#processes.map(({ worker }) => worker.call("cancel", null)));
+    await Promise.all(this.#churning);
+    const processes = await Promise.all(
+      this.#processes.map(async ({ worker, nodes, clock }, index) => {
+        const usage = await worker.call("usage", null);
+        const { offsetMs, errorMs } = await worker.readClock();
+        // What it was wrong by at first, and has drifted since.
+        const clockErrorMs = Math.max(clock.errorMs, errorMs) + Math.abs(offsetMs - clock.offsetMs);
+        return { t: endedUs, e: "process", process: index, nodes, ...usage, clockErrorMs } as const;
+      }),
+    );
+    this.#events.push(...processes);
+    if (this.#linkWorker !== null) {
+      this.#events.push({ t: endedUs, e: "links", ...(await this.#linkWorker.call("usage", null)) });
+    }
+    this.#events.push({ t: endedUs, e: "end" });
+    await Promise.all(this.#processes.map(({ worker }) => worker.call("close", null)));
+    return processes;
+  }
+
+  async stop(): Promise<void> {
+    const workers = [...this.#processes.map(({ worker }) => worker), this.#linkWorker];
+    const results = await Promise.allSettled(workers.map((worker) => worker?.stop()));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined)
+      throw new CodedError("WORKER_LOST", `A process did not stop: ${errorMessage(failed.reason)}`);
+  }
+}
