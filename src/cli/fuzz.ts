@@ -201,9 +201,10 @@ function commandOf(flags: FuzzFlags, attack: string): string {
 }
 
 function summaryLine({ totals }: RunReport): string {
-  const { attacks, failed, rpcs, messages, identities, invalidForwarded } = totals;
+  const { attacks, failed, skipped, rpcs, messages, identities, invalidForwarded } = totals;
+  const made = attacks - skipped;
   return (
-    `${attacks - failed} of ${attacks} attacks met a sound target. Sent ${rpcs} RPCs with ${messages} messages from ` +
+    `${made - failed} of ${made} attacks met a sound target${skipped > 0 ? `, ${skipped} could not be made` : ""}. Sent ${rpcs} RPCs with ${messages} messages from ` +
     `${identities} identities; ${invalidForwarded} invalid messages were forwarded.`
   );
 }

@@ -51,6 +51,8 @@ export interface AttackContext {
    * hang-up counts from here on.
    */
   join(options?: Omit<RawPeerOptions, "keySeed">): Promise<RawPeer | null>;
+  /** Hangs up, and frees what the identity takes: for attacks that use thousands. */
+  retire(peer: RawPeer): Promise<void>;
   /**
    * Sends what `next` makes, at the rate, until the peer is gone or the time is over: on its gossip stream, or on another
    * channel of the peer's.
@@ -62,6 +64,8 @@ export interface AttackContext {
   count(sent: { rpcs?: number; messages?: number; bytes?: number }): void;
   /** A criterion of this attack's own has failed. */
   fault(sentence: string): void;
+  /** The attack cannot be made here, and why. */
+  skip(reason: string): void;
   /** Something for the report. */
   note(name: string, value: number | string | boolean): void;
 }

@@ -52,7 +52,7 @@ export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">
     REDIAL_TAKEN: attack.hangsUp && report.redialRefused === false,
     TOO_MANY_VERDICTS: attack.hangsUp && (report.validatorCalls ?? 0) > VERDICTS_LIMIT * sent.identities,
     EVENT_LOOP: (target.eventLoopMaxMs ?? 0) > EVENT_LOOP_LIMIT_MS,
-    HEAP: (target.heapGrowthBytes ?? 0) > HEAP_LIMIT_BYTES,
+    HEAP: target.heapIsLive && (target.heapGrowthBytes ?? 0) > HEAP_LIMIT_BYTES,
     ATTACK_FAULT: report.faults.length > 0,
   };
   return (Object.keys(CRITERIA) as Criterion[]).filter((criterion) => failures[criterion] === true);

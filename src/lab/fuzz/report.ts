@@ -16,6 +16,7 @@ export interface RunReport {
 export interface RunTotals {
   readonly attacks: number;
   readonly failed: number;
+  readonly skipped: number;
   readonly rpcs: number;
   readonly messages: number;
   readonly bytes: number;
@@ -28,6 +29,7 @@ export function totalsOf(reports: readonly AttackReport[]): RunTotals {
   return {
     attacks: reports.length,
     failed: reports.filter(({ failed }) => failed.length > 0).length,
+    skipped: reports.filter(({ skipped }) => skipped !== null).length,
     rpcs: sum(({ sent }) => sent.rpcs),
     messages: sum(({ sent }) => sent.messages),
     bytes: sum(({ sent }) => sent.bytes),
@@ -89,6 +91,8 @@ function heapText(bytes: number | null): string {
 }
 
 const NAME_WIDTH = 27;
+/** A stall of the attackers' own process above which timed criteria say more of the machine than of the target. */
+const BUSY_MS = 50;
 
 export function tableHead(): string {
   const cells = COLUMNS.map(({ title }) => title.padStart(widthOf(title)));
@@ -97,13 +101,20 @@ export function tableHead(): string {
 
 export function tableRow(report: AttackReport): string {
   const cells = COLUMNS.map(({ title, value }) => value(report).padStart(widthOf(title)));
-  const outcome = report.failed.length === 0 ? "sound" : report.failed.join(" ");
-  return [report.attack.padEnd(NAME_WIDTH), ...cells, `  ${outcome}`].join("");
+  return [report.attack.padEnd(NAME_WIDTH), ...cells, `  ${outcomeOf(report)}`].join("");
+}
+
+function outcomeOf({ failed, skipped, sent, target }: AttackReport): string {
+  if (skipped !== null) return `skipped: ${skipped}`;
+  const reasons = Object.keys(target.disconnects).join(" ");
+  const busy = failed.length > 0 && sent.stallMs > BUSY_MS ? `; this machine was busy: ${whole(sent.stallMs)} ms` : "";
+  const outcome = (failed.length === 0 ? "sound" : failed.join(" ")) + busy;
+  return reasons === "" ? outcome : `${outcome} (${reasons})`;
 }
 
 /** Room for a value before, during and after, where a column has three. */
 function widthOf(title: string): number {
-  if (title.startsWith("p")) return title === "peers" ? 7 : 14;
+  if (/^p\d/.test(title)) return 17;
   return Math.max(title.length, title === "honest %" ? 12 : 7) + 2;
 }
 

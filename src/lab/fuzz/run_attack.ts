@@ -37,6 +37,8 @@ export interface AttackReport {
     readonly rpcs: number;
     readonly messages: number;
     readonly bytes: number;
+    /** The longest that this process stood still while it flooded: above some tens, the machine had more to do. */
+    readonly stallMs: number;
   };
   /** Null where the target told nothing. */
   readonly validatorCalls: number | null;
@@ -55,11 +57,17 @@ export interface AttackReport {
     readonly eventLoopMaxMs: number | null;
     /** Share of one core during the attack. */
     readonly cpu: number | null;
-    /** Its garbage collected before and after, where we can make it; null where it was not measured. */
+    /** Null where it was not measured. */
     readonly heapGrowthBytes: number | null;
+    /** Whether garbage was collected before and after: else the growth may be all garbage. */
+    readonly heapIsLive: boolean;
     readonly rssBytes: number | null;
+    /** Peers that it hung up, by reason. */
+    readonly disconnects: Readonly<Record<string, number>>;
   };
   readonly notes: Readonly<Record<string, number | string | boolean>>;
+  /** Why the attack could not be made; null where it was. */
+  readonly skipped: string | null;
   /** What the attack itself found wrong. */
   readonly faults: readonly string[];
   readonly failed: readonly Criterion[];
@@ -88,7 +96,6 @@ const PROBE_TIMEOUT_MS = 5_000;
 const KEY_SEED_BYTES = 32;
 
 interface Attacker {
-  readonly peer: RawPeer;
   readonly keySeed: Uint8Array;
   /** Of its flood, where it floods; else of its joining. Monotonic, as the next. */
   startedMs: number;
@@ -106,11 +113,15 @@ export async function runAttack(
   const share = Math.min(ATTACK_SHARE, Math.floor(fixture.valid.length / 2));
   const forAttack = fixture.valid.slice(fixture.valid.length - share);
   const forHonest = fixture.valid.slice(0, fixture.valid.length - share);
-  const tally = { identities: 0, rpcs: 0, messages: 0, bytes: 0 };
-  const peers: RawPeer[] = [];
+  const tally = { identities: 0, rpcs: 0, messages: 0, bytes: 0, stallMs: 0 };
+  /** All identities that were not retired, and those of them that joined. */
+  const peers = new Set<RawPeer>();
+  const attackerOf = new Map<RawPeer, Attacker>();
+  /** In order of joining, the retired too. */
   const attackers: Attacker[] = [];
   const faults: string[] = [];
   const notes: Record<string, number | string | boolean> = {};
+  let skipped: string | null = null;
   const over = new AbortController();
 
   const count: AttackContext["count"] = ({ rpcs = 0, messages = 0, bytes = 0 }) => {
@@ -122,7 +133,7 @@ export async function runAttack(
   async function create(options: Omit<RawPeerOptions, "keySeed"> = {}) {
     const keySeed = random.bytes(KEY_SEED_BYTES);
     const peer = await RawPeer.create({ ...options, keySeed }, clock);
-    peers.push(peer);
+    peers.add(peer);
     tally.identities++;
     return { peer, keySeed };
   }
@@ -132,16 +143,23 @@ export async function runAttack(
     try {
       await peer.connect(target.address, over.signal);
     } catch {
-      await peer.stop();
+      await retire(peer);
       return null;
     }
-    const attacker: Attacker = { peer, keySeed, startedMs: clock.monotonicMs(), floods: false, hungUpMs: null };
+    const attacker: Attacker = { keySeed, startedMs: clock.monotonicMs(), floods: false, hungUpMs: null };
     attackers.push(attacker);
+    attackerOf.set(peer, attacker);
     peer.connection.addEventListener("close", () => {
       if (!peer.isLeaving) attacker.hungUpMs = clock.monotonicMs();
     });
     peer.send({ subscriptions: [{ topic: fixture.topic, subscribe: true }] });
     return peer;
+  }
+
+  async function retire(peer: RawPeer): Promise<void> {
+    peers.delete(peer);
+    attackerOf.delete(peer);
+    await peer.stop();
   }
 
   function send(peer: RawPeer, { bytes, messages }: Frame): void {
@@ -152,12 +170,13 @@ export async function runAttack(
 
   const flood: AttackContext["flood"] = async (peer, next, { rate = plan.rate, channel } = {}) => {
     let lastMs = clock.monotonicMs();
-    const attacker = attackers.find((candidate) => candidate.peer === peer);
+    const attacker = attackerOf.get(peer);
     if (attacker !== undefined && !attacker.floods) Object.assign(attacker, { floods: true, startedMs: lastMs });
     let due = 1;
     while (peer.canSendOn(channel) && !over.signal.aborted) {
       const nowMs = clock.monotonicMs();
       due = Math.min(due + (rate * (nowMs - lastMs)) / 1000, 1 + (rate * MAX_BACKLOG_MS) / 1000);
+      tally.stallMs = Math.max(tally.stallMs, nowMs - lastMs - STEP_MS);
       lastMs = nowMs;
       const batch: Uint8Array[] = [];
       let batchBytes = 0;
@@ -184,12 +203,16 @@ export async function runAttack(
     takeValid: () => forAttack.pop() ?? null,
     identity: async (options) => (await create(options)).peer,
     join,
+    retire,
     flood,
     send,
     count,
     fault: (sentence) => void faults.push(sentence),
     note(name, value) {
       notes[name] = value;
+    },
+    skip(reason) {
+      skipped = reason;
     },
   };
 
@@ -220,7 +243,7 @@ export async function runAttack(
     await sleep(clock, Math.min(plan.durationMs, AFTERMATH_MS) - (clock.monotonicMs() - startedMs));
     const elapsedS = (clock.monotonicMs() - startedMs) / 1000;
     const during = await scrape(target.metricsUrl);
-    await Promise.all(peers.map((peer) => peer.stop()));
+    await Promise.all(Array.from(peers, (peer) => peer.stop()));
 
     witness.begin("after", plan.honestRate);
     const [redialRefused] = await Promise.all([tryRedial(attackers, target, clock), sleep(clock, plan.quietMs)]);
@@ -250,20 +273,30 @@ export async function runAttack(
         eventLoopMaxMs: during.eventLoopMaxMs,
         cpu: difference(before.cpuSeconds, during.cpuSeconds, elapsedS),
         heapGrowthBytes: plan.measureHeap ? difference(before.heapBytes, after.heapBytes) : null,
+        heapIsLive: plan.measureHeap && target.isOwn,
         rssBytes: after.rssBytes,
+        disconnects: newDisconnects(before, after),
       },
       notes,
+      skipped,
       faults,
     };
     return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
   } finally {
     over.abort();
-    await Promise.all(peers.map((peer) => peer.stop()));
+    await Promise.all(Array.from(peers, (peer) => peer.stop()));
   }
 }
 
 function difference(from: number | null, to: number | null, divisor = 1): number | null {
   return from === null || to === null ? null : (to - from) / divisor;
+}
+
+function newDisconnects(before: TargetMetrics, after: TargetMetrics): Record<string, number> {
+  const grown = Object.entries(after.disconnects).map(
+    ([reason, count]) => [reason, count - (before.disconnects[reason] ?? 0)] as const,
+  );
+  return Object.fromEntries(grown.filter(([, count]) => count > 0));
 }
 
 /** Verdicts on what the attackers sent. */
@@ -276,7 +309,6 @@ function validatorCalls(before: TargetMetrics, after: TargetMetrics, { phases }:
 async function tryRedial(attackers: readonly Attacker[], target: Target, clock: Clock): Promise<boolean | null> {
   const banned = attackers.find(({ hungUpMs }) => hungUpMs !== null);
   if (banned === undefined || !target.isRunning()) return null;
-  await banned.peer.stop();
   const peer = await RawPeer.create({ keySeed: banned.keySeed }, clock);
   try {
     await peer.connect(target.address);

@@ -11,6 +11,8 @@ export interface Target {
   /** Multiaddr with peer id. */
   readonly address: string;
   readonly metricsUrl: string | null;
+  /** A process that we have started. */
+  readonly isOwn: boolean;
   /** False when a process that we started has ended by itself. */
   isRunning(): boolean;
   /** So that what the heap holds afterwards is in use; does nothing to a target that we have not started. */
@@ -66,6 +68,7 @@ export async function startTarget(kind: OwnTarget, options: TargetOptions, clock
     return {
       address: multiaddrs[0] as string,
       metricsUrl: apiUrl === null ? null : `${apiUrl}/metrics`,
+      isOwn: true,
       isRunning: () => child.exitCode === null && child.signalCode === null,
       async collectGarbage() {
         child.kill("SIGUSR2");
@@ -83,7 +86,14 @@ export async function startTarget(kind: OwnTarget, options: TargetOptions, clock
 
 /** A target that is running already, and is left running. */
 export function existingTarget(address: string, metricsUrl: string | null): Target {
-  return { address, metricsUrl, isRunning: () => true, collectGarbage: async () => {}, stop: async () => {} };
+  return {
+    address,
+    metricsUrl,
+    isOwn: false,
+    isRunning: () => true,
+    collectGarbage: async () => {},
+    stop: async () => {},
+  };
 }
 
 /** The one line that a target's program prints on stdout. */

@@ -157,6 +157,8 @@ test("scrape: sums the verdicts on exits, and takes a target that tells nothing 
     'msgbus_gossip_verdicts_total{topic="triggered_exit",result="reject",code="BAD_COUNT"} 3',
     'msgbus_gossip_verdicts_total{topic="triggered_exit",result="accept",code="VALID"} 2',
     'msgbus_gossip_verdicts_total{topic="beacon_block",result="accept",code="VALID"} 90',
+    'msgbus_gossip_verdicts_total{topic="triggered_exit",result="ignore",code="PEER_GONE"} 70',
+    'msgbus_peer_disconnects_total{reason="RPC_RATE"} 2',
     "nodejs_heap_size_used_bytes 1000",
     "nodejs_external_memory_bytes 24",
     "nodejs_eventloop_lag_p99_seconds 0.012",
@@ -169,6 +171,7 @@ test("scrape: sums the verdicts on exits, and takes a target that tells nothing 
     eventLoopMaxMs: null,
     heapBytes: 1024,
     rssBytes: null,
+    disconnects: { RPC_RATE: 2 },
   });
   expect(parseMetrics("").verdicts).toBeNull();
 });

@@ -16,9 +16,9 @@ export const iwantReplay: Attack = {
   source: "gossipsub 1.1: IWANT flooding",
   sound: "Serves a message to one peer a few times at most, and hangs up on the flood.",
   hangsUp: true,
-  async run({ fixture, clock, signal, join, flood, takeValid, fault, note, send }) {
+  async run({ fixture, clock, signal, join, flood, takeValid, fault, note, send, skip }) {
     const operation = takeValid();
-    if (operation === null) return note("skipped", "no valid operation is left");
+    if (operation === null) return skip("no valid operation is left");
     const publisher = await join();
     let served = 0;
     const peer = await join({

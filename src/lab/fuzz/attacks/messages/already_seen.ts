@@ -10,9 +10,9 @@ export const alreadySeen: Attack = {
   source: "the verdict rules (test/vectors/README.md)",
   sound: "Ignores what follows before it looks at any proof, forwards none, and hangs up within a heartbeat.",
   hangsUp: true,
-  async run({ fixture, random, join, flood, takeValid, send, note }) {
+  async run({ fixture, random, join, flood, takeValid, send, skip }) {
     const operation = takeValid();
-    if (operation === null) return note("skipped", "no valid operation is left");
+    if (operation === null) return skip("no valid operation is left");
     const peer = await join();
     if (peer === null) return;
     send(peer, messageFrame(fixture.topic, compressBlock(operation)));

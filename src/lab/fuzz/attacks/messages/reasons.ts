@@ -25,9 +25,9 @@ export const reasonAttacks: readonly Attack[] = Object.entries(REASONS).map(([co
   source: code === "BAD_SNAPPY" ? "CVE-2020-12821" : "the verdict rules (test/vectors/README.md)",
   sound: "Forwards none, hangs up within a heartbeat, and judges at most 100.",
   hangsUp: true,
-  async run({ fixture, random, join, flood, note }) {
+  async run({ fixture, random, join, flood, skip }) {
     const specimen = specimenOf(fixture, code as SpecimenCode);
-    if (specimen === null) return note("skipped", "the network has no such validator that we know of");
+    if (specimen === null) return skip("the network has no such validator that we know of");
     const peer = await join();
     if (peer !== null) await flood(peer, () => messageFrame(fixture.topic, specimen(random)));
   },

@@ -10,9 +10,9 @@ export const reencoding: Attack = {
   source: "snappy is not canonical; message ids are of the payload",
   sound: "Knows all of them by one id: forwards it once, and hangs up on the flood.",
   hangsUp: true,
-  async run({ fixture, random, join, flood, takeValid, send, note }) {
+  async run({ fixture, random, join, flood, takeValid, send, skip }) {
     const operation = takeValid();
-    if (operation === null) return note("skipped", "no valid operation is left");
+    if (operation === null) return skip("no valid operation is left");
     const peer = await join();
     if (peer === null) return;
     send(peer, messageFrame(fixture.topic, compressBlock(operation)));

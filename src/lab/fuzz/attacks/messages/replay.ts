@@ -9,9 +9,9 @@ export const replay: Attack = {
   source: "research/measuring.md",
   sound: "Forwards it once, judges it once, and hangs up on the flood.",
   hangsUp: true,
-  async run({ fixture, join, flood, takeValid, note }) {
+  async run({ fixture, join, flood, takeValid, skip }) {
     const operation = takeValid();
-    if (operation === null) return note("skipped", "no valid operation is left");
+    if (operation === null) return skip("no valid operation is left");
     const frame = messageFrame(fixture.topic, compressBlock(operation));
     const peer = await join();
     if (peer !== null) await flood(peer, () => frame);

@@ -12,8 +12,8 @@ export const reproof: Attack = {
   source: "design.md §4, trap (c)",
   sound: "Forwards the first that lasts, and no further one while that root lasts.",
   hangsUp: false,
-  async run({ fixture, clock, signal, join, send, note }) {
-    if (fixture.reproofs.length === 0) return note("skipped", "no message with several proofs is known");
+  async run({ fixture, clock, signal, join, send, skip }) {
+    if (fixture.reproofs.length === 0) return skip("no message with several proofs is known");
     const peer = await join();
     if (peer === null) return;
     for (const operation of fixture.reproofs) {
