@@ -11,7 +11,17 @@ import { createLibp2p } from "libp2p";
 export const TOPIC = "topic";
 const MESHSUB = "/meshsub/1.1.0";
 
-export type Node = Libp2p<{ pubsub: GossipSub }>;
+/** Of the class that the factory makes, beyond the interface that it is said to make. */
+interface Inner {
+  readonly gossip: Map<string, RPC.ControlIHave[]>;
+  readonly score: { addPenalty(peerId: string, penalty: number, label: string): void };
+  getScore(peerId: string): number;
+  getMeshPeers(topic: string): string[];
+  dumpPeerScoreStats(): Record<string, { topics: Record<string, { firstMessageDeliveries: number }> }>;
+  reportMessageValidationResult(messageId: string, peerId: string, acceptance: string): unknown;
+}
+
+export type Node = Libp2p<{ pubsub: GossipSub & Inner }>;
 
 const base = {
   transports: [tcp()],

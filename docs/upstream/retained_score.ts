@@ -14,7 +14,7 @@ const node = await startNode({
 const peer = await startRaw();
 const { connection } = await peer.connect(node);
 const { score } = node.services.pubsub;
-score.addPenalty(peer.id, 10, "GraftBackoff" as never);
+score.addPenalty(peer.id, 10, "GraftBackoff");
 await waitFor(() => node.services.pubsub.getScore(peer.id) < 0);
 const before = node.services.pubsub.getScore(peer.id);
 await connection.close();

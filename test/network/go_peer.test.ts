@@ -38,8 +38,8 @@ function numbered(i: number): Uint8Array {
 
 const spentOf = (node: TestNode, kind: string) => node.network.peers()[0]?.guard[kind] ?? 0;
 
-/** Of 32 RPCs that wait for a peer in go-libp2p-pubsub by default: what is more it drops. */
-const GO_QUEUE_LENGTH = 16;
+/** go-libp2p-pubsub drops by default what comes on top of 32 RPCs that wait for a peer: two batches of these, and IDONTWANTs. */
+const GO_BATCH = 8;
 
 interface GoEvent {
   readonly event: string;
@@ -135,7 +135,7 @@ describe.skipIf(!hasGo)(title, () => {
   });
 
   it(
-    "stays, and is served, while it publishes and hears 2,000 messages as fast as it can",
+    "stays, and is served, while it publishes and hears 2,000 messages as fast as its queues allow",
     async () => {
       const COUNT = 2000;
       const node = await startNode({ handler: ACCEPT });
@@ -143,13 +143,15 @@ describe.skipIf(!hasGo)(title, () => {
       const go = startGoPeer(node);
       await until("all are meshed", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
       await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
-      for (let i = 0; i < COUNT; i++) {
-        go.publish(compressBlock(numbered(i)));
-        await behind.network.publish(EXIT, DIGEST, numbered(COUNT + i));
-      }
-      await until("its messages went through us", () => behind.verdicts.length === COUNT, BRISK_DEADLINE_MS);
       const heard = () => go.events.filter(({ event }) => event === "message").length;
-      await until("it heard all the others", () => heard() === COUNT, BRISK_DEADLINE_MS);
+      for (let sent = 0; sent < COUNT; sent += GO_BATCH) {
+        for (let i = sent; i < sent + GO_BATCH; i++) {
+          go.publish(compressBlock(numbered(i)));
+          await behind.network.publish(EXIT, DIGEST, numbered(COUNT + i));
+        }
+        await until("both have what was sent before", () => Math.min(behind.verdicts.length, heard()) >= sent);
+      }
+      await until("all have come", () => Math.min(behind.verdicts.length, heard()) === COUNT);
       expect(node.network.disconnects()).toEqual({});
       const goPeerId = go.events.find(({ event }) => event === "ready")?.peer;
       const peer = node.network.peers().find(({ peerId }) => peerId === goPeerId);
@@ -166,7 +168,7 @@ describe.skipIf(!hasGo)(title, () => {
     await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
     for (let i = 0; i < 500; i++) {
       go.publish(compressBlock(numbered(i)));
-      if (i % GO_QUEUE_LENGTH === 0) await until("it has sent those", () => spentOf(node, "messages") >= i);
+      if (i % GO_BATCH === 0) await until("it has sent those", () => spentOf(node, "messages") >= i);
     }
     await until("all are judged", () => node.verdicts.length === 500);
     expect(node.verdicts.every(({ verdict }) => verdict.code === "UNKNOWN_ROOT")).toBe(true);
