@@ -176,7 +176,6 @@ export async function runAttack(
     while (peer.canSendOn(channel) && !over.signal.aborted) {
       const nowMs = clock.monotonicMs();
       due = Math.min(due + (rate * (nowMs - lastMs)) / 1000, 1 + (rate * MAX_BACKLOG_MS) / 1000);
-      tally.stallMs = Math.max(tally.stallMs, nowMs - lastMs - STEP_MS);
       lastMs = nowMs;
       const batch: Uint8Array[] = [];
       let batchBytes = 0;
@@ -189,7 +188,9 @@ export async function runAttack(
       if (batch.length > 0 && !peer.sendBytes(Buffer.concat(batch, batchBytes), channel)) {
         await peer.drained(over.signal, channel);
       }
+      const restMs = clock.monotonicMs();
       await sleep(clock, STEP_MS, over.signal);
+      tally.stallMs = Math.max(tally.stallMs, clock.monotonicMs() - restMs - STEP_MS);
     }
   };
 
