@@ -63,7 +63,7 @@ export const LIMITS = {
    * Messages dropped from the full queue of verdicts, of peers that have used up their calls in vain: several identities
    * that flood together, each below the limits above. No honest peer fills it: copies are known before.
    */
-  crowding: { burst: 256, perSecond: 16, reason: "QUEUE_CROWDED" },
+  crowding: { burst: 128, perSecond: 16, reason: "QUEUE_CROWDED" },
   /** REJECT means that no honest peer would have sent it; scoring graylists after 13, and this hangs up. */
   rejected: { burst: 20, perSecond: 1 / 60, reason: "REJECTED_SPAM" },
   /** Exits that expired unproven while parked. A block that is orphaned leaves all of its exits so. */
