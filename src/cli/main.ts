@@ -60,6 +60,14 @@ const COMMANDS: CommandTable = new Map<string, CommandEntry>([
     },
   ],
   [
+    "measure",
+    {
+      summary: "measure how messages propagate in a network",
+      defaultPreset: "minimal",
+      load: async () => (await import("./measure.ts")).measureCommand(),
+    },
+  ],
+  [
     "vectors",
     {
       summary: "run a tree of test vectors",

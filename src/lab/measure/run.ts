@@ -39,8 +39,6 @@ export interface RunDeps {
 }
 
 export interface RunOutcome {
-  /** The run was interrupted. */
-  readonly partial: boolean;
   /** Links that could not be made. */
   readonly failedLinks: number;
   readonly processes: Extract<TraceEvent, { e: "process" }>[];
@@ -130,7 +128,7 @@ class Run {
       const parts = this.#processes.map((_, index) => this.#partPath(index));
       await mergeTraces(header, parts, this.#events, this.#paths.tracePath);
     }
-    return { partial: signal.aborted, failedLinks: this.#failedLinks, processes };
+    return { failedLinks: this.#failedLinks, processes };
   }
 
   #isShaped(): boolean {
@@ -357,7 +355,8 @@ class Run {
     if (this.#linkWorker !== null) {
       this.#events.push({ t: endedUs, e: "links", ...(await this.#linkWorker.call("usage", null)) });
     }
-    this.#events.push({ t: endedUs, e: "end" });
+    // A trace without an end is partial.
+    if (!this.#deps.signal.aborted) this.#events.push({ t: endedUs, e: "end" });
     await Promise.all(this.#processes.map(({ worker }) => worker.call("close", null)));
     return processes;
   }

@@ -1,0 +1,178 @@
+/** Runs side by side. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { formatValue, METRICS, type Metric } from "./metrics.ts";
+import type { Report } from "./report.ts";
+import { type RunParams, readParams, readReport, readSummary, SUMMARY_FILE } from "./run_dir.ts";
+import { type Interval, quantile } from "./statistics.ts";
+
+/** What is known of one figure: its value, or the median of several runs'. */
+export interface Estimate {
+  readonly value: number;
+  /** Null where one run says nothing of its noise. */
+  readonly interval: Interval | null;
+}
+
+export type Estimates = Readonly<Record<string, Estimate>>;
+
+export interface Summary {
+  readonly runs: number;
+  readonly configHash: string;
+  readonly estimates: Estimates;
+}
+
+/**
+ * Medians over runs, each with the smallest and the largest value: of n runs these hold the true median with a
+ * probability of 1 − 2^(1−n), 94 % for five.
+ */
+export function summarize(reports: readonly Report[], configHash: string): Summary {
+  if (reports.length === 1) return { runs: 1, configHash, estimates: singleRun(reports[0] as Report) };
+  const estimates: Record<string, Estimate> = {};
+  for (const { key, value } of METRICS) {
+    const values = reports
+      .map(value)
+      .filter((one) => one !== null)
+      .sort((a, b) => a - b);
+    const median = medianOf(values);
+    if (median === null) continue;
+    estimates[key] = { value: median, interval: { low: values[0] as number, high: values.at(-1) as number } };
+  }
+  return { runs: reports.length, configHash, estimates };
+}
+
+function medianOf(sorted: readonly number[]): number | null {
+  const low = quantile(sorted, 0.5);
+  const high = sorted[Math.floor(sorted.length / 2)];
+  return low === null || high === undefined ? null : (low + high) / 2;
+}
+
+/** Its noise is what the bootstrap says, where it says anything; other runs may differ by more. */
+function singleRun(report: Report): Estimates {
+  const intervals: Record<string, Interval | null> = {
+    latency_p50: report.latencyMs.intervals.p50,
+    latency_p99: report.latencyMs.intervals.p99,
+    delivery_ratio: report.delivery.bounds,
+  };
+  const estimates: Record<string, Estimate> = {};
+  for (const { key, value } of METRICS) {
+    const one = value(report);
+    if (one !== null) estimates[key] = { value: one, interval: intervals[key] ?? null };
+  }
+  return estimates;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly run: RunParams | null;
+  readonly summary: Summary;
+}
+
+/** @param dir of one run, or of several that `--repeat` made. Throws a `CodedError` `RUN_UNREADABLE`. */
+export async function readContender(dir: string): Promise<Contender> {
+  const hasSummary = await stat(join(dir, SUMMARY_FILE)).then(
+    () => true,
+    () => false,
+  );
+  if (hasSummary) return { name: dir, run: null, summary: await readSummary(dir) };
+  const run = await readParams(dir);
+  return { name: dir, run, summary: summarize([await readReport(dir)], run.configHash) };
+}
+
+export type Judgement = "better" | "worse" | "differs" | "within noise" | "unknown";
+
+export interface ComparedMetric {
+  readonly key: string;
+  readonly label: string;
+  readonly unit: string;
+  /** One a contender, the first being what the others are compared with. */
+  readonly values: readonly (Estimate | null)[];
+  /** Over the first; null for it, and where it is zero. */
+  readonly ratios: readonly (number | null)[];
+  readonly judgements: readonly (Judgement | null)[];
+}
+
+export function compare(contenders: readonly Contender[]): ComparedMetric[] {
+  return METRICS.map((metric) => {
+    const values = contenders.map(({ summary }) => summary.estimates[metric.key] ?? null);
+    const [base = null, ...others] = values;
+    return {
+      key: metric.key,
+      label: metric.label,
+      unit: metric.unit,
+      values,
+      ratios: [
+        null,
+        ...others.map((other) =>
+          base === null || other === null || base.value === 0 ? null : other.value / base.value,
+        ),
+      ],
+      judgements: [null, ...others.map((other) => judge(metric, base, other))],
+    };
+  });
+}
+
+/** A difference is one where the intervals have nothing in common. */
+function judge({ better }: Metric, base: Estimate | null, other: Estimate | null): Judgement {
+  if (base === null || other === null) return "unknown";
+  if (base.value === other.value) return "within noise";
+  if (base.interval === null || other.interval === null) return "unknown";
+  const isHigher = other.interval.low > base.interval.high;
+  if (!isHigher && other.interval.high >= base.interval.low) return "within noise";
+  if (better === "neither") return "differs";
+  return isHigher === (better === "higher") ? "better" : "worse";
+}
+
+const SIGNS: Readonly<Record<Judgement, string>> = {
+  better: "better",
+  worse: "worse",
+  differs: "differs",
+  "within noise": "≈",
+  unknown: "",
+};
+
+export function compareTable(contenders: readonly Contender[]): string {
+  const rows = [
+    [
+      "",
+      ...contenders.flatMap(({ name, summary }, k) =>
+        k === 0 ? [`${name} (${summary.runs})`] : [`${name} (${summary.runs})`, "ratio", ""],
+      ),
+    ],
+    ...compare(contenders).map(({ label, unit, values, ratios, judgements }) => [
+      label,
+      ...values.flatMap((estimate, k) => {
+        const text = estimateText(estimate, unit);
+        const ratio = ratios[k] ?? null;
+        const judgement = judgements[k] ?? null;
+        return k === 0
+          ? [text]
+          : [text, ratio === null ? "" : `${ratio.toPrecision(3)}×`, judgement === null ? "" : SIGNS[judgement]];
+      }),
+    ]),
+  ];
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function estimateText(estimate: Estimate | null, unit: string): string {
+  if (estimate === null) return "–";
+  const { value, interval } = estimate;
+  const text = formatValue(value, unit);
+  if (interval === null || interval.low === interval.high) return text;
+  return `${text} [${formatValue(interval.low, "")}, ${formatValue(interval.high, "")}]`;
+}
+
+/** Medians with their intervals. */
+export function summaryTable({ estimates }: Summary): string {
+  const width = Math.max(...METRICS.map(({ label }) => label.length));
+  return METRICS.map(
+    ({ key, label, unit }) => `${label.padEnd(width)}  ${estimateText(estimates[key] ?? null, unit)}`,
+  ).join("\n");
+}

@@ -1,0 +1,55 @@
+/** One measured run, from its parameters to the files in its directory. */
+import { join } from "node:path";
+import { analyse } from "./analyse.ts";
+import { configHash, type MeasureParams, randomFor } from "./params.ts";
+import type { Report } from "./report.ts";
+import { type RunDeps, runNetwork } from "./run.ts";
+import { prepareOutDir, RUN_FILES, type RunParams, readParams, writeParams, writeReport } from "./run_dir.ts";
+import { isNamedTopology, makeTopology, readTopology, type Topology } from "./topology.ts";
+import { readTrace } from "./trace_file.ts";
+
+export interface MeasureOptions {
+  readonly params: MeasureParams;
+  readonly outDir: string;
+  readonly force: boolean;
+  /** Runs it again; the seed is added. */
+  readonly command: string;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface Measurement {
+  readonly run: RunParams;
+  readonly report: Report;
+  readonly failedLinks: number;
+}
+
+export async function topologyOf({ topology, nodes, degree, seed }: MeasureParams): Promise<Topology> {
+  if (!isNamedTopology(topology)) return readTopology(topology);
+  return makeTopology(topology, nodes, degree, randomFor(seed, "topology"));
+}
+
+/** Throws a `CodedError` of `topologyOf`, `prepareOutDir` and `runNetwork`. */
+export async function measure(
+  { params, outDir, force, command, versions }: MeasureOptions,
+  deps: RunDeps,
+): Promise<Measurement> {
+  const topology = await topologyOf(params);
+  const settled = { ...params, nodes: topology.nodes };
+  await prepareOutDir(outDir, force);
+  const hash = configHash(settled, topology.links);
+  const run: RunParams = { command, configHash: hash, params: settled, links: topology.links, versions };
+  await writeParams(outDir, run);
+  const tracePath = join(outDir, RUN_FILES.trace);
+  const { failedLinks } = await runNetwork(settled, topology, tracePath, deps);
+  const report = await analyse(await readTrace(tracePath), settled);
+  await writeReport(outDir, report, run);
+  return { run, report, failedLinks };
+}
+
+/** Makes the report of a run's directory again, from its trace. */
+export async function reportAgain(dir: string): Promise<Report> {
+  const run = await readParams(dir);
+  const report = await analyse(await readTrace(join(dir, RUN_FILES.trace)), run.params);
+  await writeReport(dir, report, run);
+  return report;
+}

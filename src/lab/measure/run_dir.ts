@@ -1,0 +1,122 @@
+/** A run's directory: params.json, trace.ndjson, report.json, report.html. */
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CodedError, errorMessage } from "../../base/errors.ts";
+import { makeDirectory } from "../../base/files.ts";
+import type { Summary } from "./compare.ts";
+import type { MeasureParams } from "./params.ts";
+import { REPORT_VERSION, type Report } from "./report.ts";
+import { reportHtml } from "./report_html.ts";
+import type { Link } from "./topology.ts";
+
+export const RUN_FILES = {
+  params: "params.json",
+  trace: "trace.ndjson",
+  report: "report.json",
+  html: "report.html",
+} as const;
+
+/** Of a directory that holds several runs, each in a directory of its own. */
+export const SUMMARY_FILE = "summary.json";
+
+export interface RunParams {
+  /** Runs it again. */
+  readonly command: string;
+  readonly configHash: string;
+  readonly params: MeasureParams;
+  readonly links: readonly Link[];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** Makes the directory. Throws a `CodedError`: `OUT_EXISTS` where it holds anything and `force` is not set, `OUT_UNWRITABLE`. */
+export async function prepareOutDir(dir: string, force: boolean): Promise<void> {
+  try {
+    await makeDirectory(dir);
+    const present = await readdir(dir);
+    if (present.length > 0 && !force) {
+      throw new CodedError(
+        "OUT_EXISTS",
+        `${dir} exists and is not empty: choose another --out, or overwrite it with --force`,
+        {
+          dir,
+        },
+      );
+    }
+    // Of an earlier run nothing may stand beside the files of this one; what is not ours stays.
+    for (const name of [...Object.values(RUN_FILES), SUMMARY_FILE]) await rm(join(dir, name), { force: true });
+  } catch (error) {
+    throw unwritable(dir, error);
+  }
+}
+
+export async function writeParams(dir: string, params: RunParams): Promise<void> {
+  await writeJson(dir, RUN_FILES.params, params);
+}
+
+export async function writeReport(dir: string, report: Report, { params, configHash }: RunParams): Promise<void> {
+  await writeJson(dir, RUN_FILES.report, report);
+  try {
+    await writeFile(join(dir, RUN_FILES.html), reportHtml(report, params, configHash));
+  } catch (error) {
+    throw unwritable(dir, error);
+  }
+}
+
+export async function writeSummary(dir: string, summary: Summary): Promise<void> {
+  await writeJson(dir, SUMMARY_FILE, summary);
+}
+
+/** Throws a `CodedError`: `RUN_UNREADABLE`. */
+export async function readSummary(dir: string): Promise<Summary> {
+  const value = await readJson(dir, SUMMARY_FILE);
+  if (typeof value === "object" && value !== null && "estimates" in value && "runs" in value) return value as Summary;
+  throw new CodedError("RUN_UNREADABLE", `${join(dir, SUMMARY_FILE)} is none that "msgbus measure --repeat" wrote`, {
+    dir,
+  });
+}
+
+async function writeJson(dir: string, name: string, value: unknown): Promise<void> {
+  try {
+    await writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
+  } catch (error) {
+    throw unwritable(dir, error);
+  }
+}
+
+function unwritable(dir: string, error: unknown): CodedError {
+  if (error instanceof CodedError) return error;
+  return new CodedError("OUT_UNWRITABLE", `Cannot write ${dir}: ${errorMessage(error)}`, { dir }, error);
+}
+
+/** Throws a `CodedError`: `RUN_UNREADABLE`. */
+export async function readParams(dir: string): Promise<RunParams> {
+  const value = await readJson(dir, RUN_FILES.params);
+  if (typeof value === "object" && value !== null && "configHash" in value && "params" in value)
+    return value as RunParams;
+  throw new CodedError("RUN_UNREADABLE", `${join(dir, RUN_FILES.params)} is none that "msgbus measure" wrote`, { dir });
+}
+
+/** Throws a `CodedError`: `RUN_UNREADABLE`. */
+export async function readReport(dir: string): Promise<Report> {
+  const value = await readJson(dir, RUN_FILES.report);
+  if (typeof value === "object" && value !== null && "version" in value && value.version === REPORT_VERSION) {
+    return value as Report;
+  }
+  throw new CodedError("RUN_UNREADABLE", `${join(dir, RUN_FILES.report)} is no report of version ${REPORT_VERSION}`, {
+    dir,
+  });
+}
+
+async function readJson(dir: string, name: string): Promise<unknown> {
+  const file = join(dir, name);
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new CodedError(
+      "RUN_UNREADABLE",
+      `Cannot read ${file} (${errorMessage(error)}): give a directory that "msgbus measure --out" wrote`,
+      { file },
+      error,
+    );
+  }
+}
