@@ -2,6 +2,7 @@
 import { gossipsub, StrictNoSign } from "@chainsafe/libp2p-gossipsub";
 import { noise } from "@chainsafe/libp2p-noise";
 import { identify } from "@libp2p/identify";
+import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
@@ -16,6 +17,7 @@ import type { GossipsubInternals } from "../../src/network/gossipsub_internals.t
 import { createIdentity } from "../../src/network/identity.ts";
 import type { StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
+import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../src/network/transport/stack.ts";
 import { FORK_DIGEST, PAYLOAD_BYTES, type RelayName, SLOT_MS, SLOTS_PER_EPOCH } from "./protocol.ts";
 
 const TOPIC = formatTopic("triggered_exit", FORK_DIGEST);
@@ -37,7 +39,8 @@ export interface NodeSpec {
 }
 
 export function startBenchNode(spec: NodeSpec): Promise<BenchNode> {
-  return spec.stack === "stock" ? startStock(spec) : startMsgbus(spec);
+  if (spec.stack === "stock") return startStock(spec);
+  return startMsgbus(spec, spec.stack === "msgbus" ? FAST_STACK : STOCK_STACK);
 }
 
 /** Everything by default, but for signatures, which Ethereum's gossip has none of. */
@@ -47,7 +50,7 @@ async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    services: { identify: identify(), pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign }) },
+    services: { identify: identify(), ping: ping(), pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign }) },
   });
   const { pubsub } = node.services;
   // Not in its public types.
@@ -68,7 +71,7 @@ async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
 }
 
 /** With all that the node has between a peer's bytes and a verdict, which here is always to accept. */
-async function startMsgbus({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
+async function startMsgbus({ dial, onMessage }: NodeSpec, stack: TransportStack): Promise<BenchNode> {
   const { privateKey } = await createIdentity();
   const status: StatusMessage = {
     forkDigest: Uint8Array.from(Buffer.from(FORK_DIGEST, "hex")),
@@ -102,6 +105,7 @@ async function startMsgbus({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
       log: silentLogger,
     },
     ALL_CURES,
+    stack,
   );
   network.subscribe({
     name: "triggered_exit",

@@ -18,6 +18,7 @@ import { createLibp2pNode, type Services, startLibp2p } from "./libp2p.ts";
 import type { GossipTopic, GossipVerdict, Network, PeerInfo, ReqRespBackend } from "./network.ts";
 import { type Redialer, startRedialer } from "./peers.ts";
 import { createReqResp, type ReqResp } from "./reqresp/reqresp.ts";
+import { FAST_STACK, type TransportStack } from "./transport/stack.ts";
 
 const DEFAULT_TARGET_PEERS = 25;
 /** Room above the target for peers that dial us. */
@@ -74,6 +75,7 @@ export function createNetwork(
   options: NetworkOptions,
   dependencies: NetworkDependencies,
   cures: readonly Cure[] = ALL_CURES,
+  stack: TransportStack = FAST_STACK,
 ): Network {
   const { backend, onVerdict, clock, log } = dependencies;
   const privateKey = parsePrivateKey(options.privateKey);
@@ -128,7 +130,7 @@ export function createNetwork(
     const gossipOptions: GossipOptions = {
       timing: { slotMs: options.slotMs, slotsPerEpoch: options.slotsPerEpoch },
       forkDigests: options.forkDigests,
-      cures,
+      cures: [...cures, ...stack.gossip],
       guard,
       isSharedAddress: shared.has,
       clock,
@@ -144,6 +146,7 @@ export function createNetwork(
       guard,
       clock,
       version: options.version,
+      stack,
       pubsub: gossipsubService(gossipOptions),
     });
     const hangUpPeer = (peerId: PeerId, reason: string) => hangUp(libp2p, peerId, reason);

@@ -4,7 +4,7 @@
  */
 import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import type { PeerScoreParams } from "@chainsafe/libp2p-gossipsub/score";
-import type { PeerId, Stream } from "@libp2p/interface";
+import type { Connection, PeerId, Stream } from "@libp2p/interface";
 import { CodedError } from "../base/errors.ts";
 
 export interface CachedMessage {
@@ -48,7 +48,9 @@ export interface GossipsubInternals extends EventTarget {
   readonly mesh: Map<string, Set<string>>;
   readonly backoff: Map<string, Map<string, number>>;
   readonly streamsInbound: Map<string, { close(): Promise<void> }>;
-  readonly streamsOutbound: Map<string, unknown>;
+  readonly streamsOutbound: Map<string, { pushPrefixed(data: Uint8Array): void }>;
+  readonly control: Map<string, unknown>;
+  readonly gossip: Map<string, unknown>;
   readonly seenCache: SimpleTimeCacheInternals;
   readonly fastMsgIdCache: SimpleTimeCacheInternals;
   readonly publishedMessageIds: SimpleTimeCacheInternals;
@@ -58,6 +60,8 @@ export interface GossipsubInternals extends EventTarget {
   readonly score: PeerScoreInternals;
   isStarted(): boolean;
   createInboundStream(peerId: PeerId, stream: Stream): void;
+  createOutboundStream(peerId: PeerId, connection: Pick<Connection, "newStream">): Promise<void>;
+  sendRpc(peerId: string, rpc: RPC): boolean;
   decodeRpc(bytes: Uint8Array): RPC;
   handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void>;
   handleIHave(peerId: string, ihave: RPC.ControlIHave[]): RPC.ControlIWant[];
@@ -79,6 +83,8 @@ const SHAPE: Shape = {
   backoff: "map",
   streamsInbound: "map",
   streamsOutbound: "map",
+  control: "map",
+  gossip: "map",
   "seenCache.entries": "map",
   "seenCache.put": 2,
   "fastMsgIdCache.entries": "map",
@@ -102,6 +108,8 @@ const SHAPE: Shape = {
   "score.deliverMessage": 3,
   isStarted: 0,
   createInboundStream: 2,
+  createOutboundStream: 2,
+  sendRpc: 2,
   decodeRpc: 1,
   handleReceivedRpc: 2,
   handleIHave: 2,

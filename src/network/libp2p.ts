@@ -1,13 +1,10 @@
 /** The libp2p node under the network: TCP, noise, yamux, and limits set on purpose. */
 import type { GossipSub, GossipSubComponents } from "@chainsafe/libp2p-gossipsub";
-import { noise } from "@chainsafe/libp2p-noise";
 import { bootstrap } from "@libp2p/bootstrap";
 import { type Identify, identify } from "@libp2p/identify";
 import type { Connection, Libp2p, PrivateKey, Stream, StreamMessageEvent } from "@libp2p/interface";
 import { mplex } from "@libp2p/mplex";
-import { PING_PROTOCOL, type Ping, ping } from "@libp2p/ping";
-import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
+import { type Ping, type PingComponents, ping } from "@libp2p/ping";
 import { createLibp2p } from "libp2p";
 import type { Clock } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
@@ -15,6 +12,7 @@ import { type Bootnode, parseListenAddress } from "./addresses.ts";
 import { createConnectionTap } from "./guard/connection_tap.ts";
 import type { Guard } from "./guard/guard.ts";
 import { watchEncrypted } from "./guard/negotiation.ts";
+import type { TransportStack } from "./transport/stack.ts";
 
 /**
  * Connections a second from one address, beyond which they are refused before any cryptography. The library's 5 breaks
@@ -48,12 +46,13 @@ export interface Libp2pOptions {
   readonly guard: Guard;
   readonly clock: Clock;
   readonly version: string;
+  readonly stack: TransportStack;
   readonly pubsub: (components: GossipSubComponents) => GossipSub;
 }
 
 /** A node that is not started yet. Throws `BAD_MULTIADDR`. */
 export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<Services>> {
-  const { bootnodes, guard, clock, version } = options;
+  const { bootnodes, guard, clock, version, stack } = options;
   const listen = options.listen.map((address) => parseListenAddress(address).toString());
   const list = bootnodes.map(({ address }) => address.toString());
   const inactivity = {
@@ -66,10 +65,10 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
     privateKey: options.privateKey,
     nodeInfo: { name: "msgbus", version, userAgent: `msgbus/${version}` },
     addresses: { listen },
-    transports: [tcp(inactivity)],
-    connectionEncrypters: [watchEncrypted(noise())],
+    transports: [stack.transport(inactivity)],
+    connectionEncrypters: [watchEncrypted(stack.encrypter())],
     // mplex for old peers that speak nothing else; it hangs up at 5 new streams a second by itself.
-    streamMuxers: [tap.follow(yamux({ maxInboundStreams: MAX_INBOUND_STREAMS })), tap.follow(mplex())],
+    streamMuxers: [tap.follow(stack.muxer({ maxInboundStreams: MAX_INBOUND_STREAMS })), tap.follow(mplex())],
     connectionGater: tap.gater,
     peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],
     connectionManager: {
@@ -80,13 +79,31 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
       maxIncomingPendingConnections: MAX_INCOMING_PENDING_CONNECTIONS,
     },
     connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS } },
-    services: { identify: identify(), ping: ping(), pubsub: options.pubsub },
-  });
-  libp2p.use(PING_PROTOCOL, (stream, connection, next) => {
-    if (stream.direction === "inbound") clock.after(0, () => countPings(stream, connection, guard));
-    next(stream, connection);
+    services: { identify: identify(), ping: countedPing(guard, clock), pubsub: options.pubsub },
   });
   return libp2p;
+}
+
+/**
+ * The ping service, with its handler watched. Not by `libp2p.use`: libp2p 3.3 appends the handler to the registered middleware
+ * with each stream that comes, runs it on our own streams as well, and so echoes echoes until the connection is aborted.
+ */
+function countedPing(guard: Guard, clock: Clock): (components: PingComponents) => Ping {
+  return ({ connectionManager, registrar }) => {
+    const watched: Pick<PingComponents["registrar"], "handle" | "unhandle"> = {
+      handle: (protocol, handler, options) =>
+        registrar.handle(
+          protocol,
+          (stream, connection) => {
+            clock.after(0, () => countPings(stream, connection, guard));
+            return handler(stream, connection);
+          },
+          options,
+        ),
+      unhandle: (protocol) => registrar.unhandle(protocol),
+    };
+    return ping()({ connectionManager, registrar: watched as PingComponents["registrar"] });
+  };
 }
 
 /**
