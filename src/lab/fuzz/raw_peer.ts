@@ -219,6 +219,16 @@ export class RawPeer {
     return this.isConnected && (!("writeStatus" in channel) || channel.writeStatus === "writable");
   }
 
+  /** Resolves when the connection is closed, or `signal` aborts. */
+  async closed(signal: AbortSignal): Promise<void> {
+    if (!this.isConnected) return;
+    await new Promise<void>((resolve) => {
+      this.connection.addEventListener("close", () => resolve(), { signal });
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      if (signal.aborted) resolve();
+    });
+  }
+
   /** Whether it is us who hung up. */
   get isLeaving(): boolean {
     return this.#isLeaving;

@@ -88,6 +88,7 @@ const STEP_MS = 4;
 const MAX_BACKLOG_MS = 40;
 /** A flood yields to the event loop after this many bytes: the peer's own frames must come through. */
 const MAX_BURST_BYTES = 256 * 1024;
+const CLOSE_GRACE_MS = 500;
 /** A redial that lives this long was not refused. */
 const REDIAL_WATCH_MS = 400;
 /** An attack that is over at once, its peer hung up, still counts for this long: so do the honest messages of that time. */
@@ -102,6 +103,8 @@ interface Attacker {
   floods: boolean;
   /** Null while connected, and where it is us who left. */
   hungUpMs: number | null;
+  /** When we left; null while here. */
+  leftMs: number | null;
 }
 
 export async function runAttack(
@@ -146,7 +149,7 @@ export async function runAttack(
       await retire(peer);
       return null;
     }
-    const attacker: Attacker = { keySeed, startedMs: clock.monotonicMs(), floods: false, hungUpMs: null };
+    const attacker: Attacker = { keySeed, startedMs: clock.monotonicMs(), floods: false, hungUpMs: null, leftMs: null };
     attackers.push(attacker);
     attackerOf.set(peer, attacker);
     peer.connection.addEventListener("close", () => {
@@ -157,6 +160,8 @@ export async function runAttack(
   }
 
   async function retire(peer: RawPeer): Promise<void> {
+    const attacker = attackerOf.get(peer);
+    if (attacker !== undefined) attacker.leftMs = clock.monotonicMs();
     peers.delete(peer);
     attackerOf.delete(peer);
     await peer.stop();
@@ -192,6 +197,8 @@ export async function runAttack(
       await sleep(clock, STEP_MS, over.signal);
       tally.stallMs = Math.max(tally.stallMs, clock.monotonicMs() - restMs - STEP_MS);
     }
+    // A stream may end a moment before its connection.
+    if (!over.signal.aborted) await peer.closed(AbortSignal.any([over.signal, AbortSignal.timeout(CLOSE_GRACE_MS)]));
   };
 
   const context: AttackContext = {
@@ -255,7 +262,7 @@ export async function runAttack(
 
     const flooders = attackers.some(({ floods }) => floods) ? attackers.filter(({ floods }) => floods) : attackers;
     const [first] = flooders;
-    const stays = flooders.map(({ startedMs: fromMs, hungUpMs }) => (hungUpMs ?? endedMs) - fromMs);
+    const stays = flooders.map(({ startedMs: fromMs, hungUpMs, leftMs }) => (hungUpMs ?? leftMs ?? endedMs) - fromMs);
     const withoutVerdict = {
       attack: attack.name,
       seed: plan.seed,
