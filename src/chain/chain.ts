@@ -208,6 +208,7 @@ class ComposedChain implements Chain {
         attestationHandler: this.attestations,
         attestations: pool,
         isSynced: () => this.sync.isSynced(),
+        onPayloadLost: (root) => this.onPayloadLost(root),
         packTriggeredExits: deps.packTriggeredExits,
         protection: deps.protection,
       },
@@ -382,6 +383,14 @@ class ComposedChain implements Chain {
   /** Our validators need not wait for a third of the slot when its block is there and verified. */
   private attestTo({ root, slot }: ChainBlock): void {
     if (slot === this.slots.currentSlot && this.forkChoice.isVerified(root)) this.duties.attest(slot);
+  }
+
+  /** Asked about again like any other; until then duties go on without it, or the network would wait for it for good. */
+  private onPayloadLost(root: RootHex): void {
+    if (!this.forkChoice.setOptimistic(root)) return;
+    this.logger.warn({ root }, "The execution client does not know a verified payload any more: unverified again");
+    this.cachedViews = null;
+    this.updateHead();
   }
 
   private onRemoved(roots: RootHex[]): void {

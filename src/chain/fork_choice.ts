@@ -207,6 +207,15 @@ export class ForkChoice {
     this.stale = true;
   }
 
+  /** Takes a verification back; false where there is none to take. The anchor is final and stays. */
+  setOptimistic(root: RootHex): boolean {
+    const node = this.nodes.get(root);
+    if (node === undefined || node === this.anchor || node.status !== "VALID") return false;
+    node.status = "OPTIMISTIC";
+    this.stale = true;
+    return true;
+  }
+
   /** Removes the block and its descendants; returns their roots. The anchor is final and stays. */
   setInvalid(root: RootHex): RootHex[] {
     const node = this.nodes.get(root);

@@ -52,9 +52,14 @@ export class PayloadVerifier {
     return { inTime, final };
   }
 
-  /** Null when the execution client cannot build now. */
-  async build(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload | null> {
-    const built = await this.ask("buildPayload", () => this.engine.buildPayload(parentHash, attributes));
+  /** Null when the execution client cannot build now; `PARENT_LOST` when it does not know the parent. */
+  async build(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload | "PARENT_LOST" | null> {
+    const built = await this.ask("buildPayload", () =>
+      this.engine.buildPayload(parentHash, attributes).catch((error: unknown) => {
+        if (error instanceof CodedError && error.code === "PARENT_NOT_FOUND") return "PARENT_LOST" as const;
+        throw error;
+      }),
+    );
     if (built !== null) this.noteBack();
     return built;
   }

@@ -9,7 +9,6 @@ import type { Logger } from "../base/log.ts";
 import { isMessageBusSlot, type MessageBusBeaconConfig } from "../spec/config.ts";
 import type { BeaconBlock, BeaconBlockBody, TriggeredExit } from "../spec/types.ts";
 import { type CachedState, isMessageBusState } from "../state/beacon_state.ts";
-import type { BuiltPayload } from "../state/execution_engine.ts";
 import { getExpectedWithdrawals, processBlock, processBlockBeforeTriggeredExits } from "../state/transition.ts";
 import type { AttestationPool } from "./attestation_pool.ts";
 import { fromRootHex, type SignedBlock } from "./block.ts";
@@ -37,7 +36,7 @@ export interface ProducedBlock {
 
 /**
  * @param preState the parent's post state advanced to the block's slot; left as it is.
- * Null when the execution client cannot build now.
+ * Null when the execution client cannot build now; `PARENT_LOST` when it does not know the parent's payload.
  */
 export async function produceBlock(
   deps: ProduceDeps,
@@ -45,9 +44,9 @@ export async function produceBlock(
   preState: CachedState,
   secretKey: SecretKey,
   suggestedFeeRecipient: Uint8Array,
-): Promise<ProducedBlock | null> {
+): Promise<ProducedBlock | "PARENT_LOST" | null> {
   const built = await buildPayload(deps, parentRoot, preState, suggestedFeeRecipient);
-  if (built === null) return null;
+  if (built === null || built === "PARENT_LOST") return built;
   const { config } = deps;
   const slot = preState.slot;
   const draft: Draft = {
@@ -96,7 +95,7 @@ async function buildPayload(
   parentRoot: RootHex,
   preState: CachedState,
   suggestedFeeRecipient: Uint8Array,
-): Promise<BuiltPayload | null> {
+): ReturnType<PayloadVerifier["build"]> {
   const epochMix = preState.epochCtx.epoch % preState.randaoMixes.length;
   return payloads.build(preState.latestExecutionPayloadHeader.blockHash, {
     timestamp: preState.genesisTime + Math.floor((preState.slot * config.SLOT_DURATION_MS) / 1000),

@@ -28,6 +28,8 @@ export interface DutyDeps extends ProduceDeps {
   readonly network: ChainNetwork;
   readonly protection: SlashingProtection;
   readonly isSynced: () => boolean;
+  /** The execution client does not know the payload of a verified block any more. */
+  readonly onPayloadLost: (root: RootHex) => void;
   readonly logger: Logger;
 }
 
@@ -88,6 +90,10 @@ export class ValidatorDuties {
     const secretKey = this.keys.get(proposer);
     if (secretKey === undefined || !protection.mayPropose(proposer, slot)) return;
     const produced = await produceBlock(this.deps, head, preState, secretKey, FEE_RECIPIENT);
+    if (produced === "PARENT_LOST") {
+      this.deps.onPayloadLost(head);
+      return;
+    }
     if (produced === null) {
       // Why, the payload verifier has logged.
       logger.debug({ slot, proposer }, "Slot missed: the execution client cannot build a payload");

@@ -6,7 +6,8 @@
  * - a block that was taken back is unknown ever after, so its payload is SYNCING for whoever has not verified it yet.
  *
  * Several nodes share one anvil. Each call looks again at what it did, and no block younger than
- * `contestSeconds` is taken back: its consensus block may still be under way to the node that is about to build.
+ * `contestSeconds` is taken back: its consensus block may still be under way to the node that is about to build. Who wants
+ * to take back several blocks waits as much longer: where they became, others build, and it is cut off from them.
  */
 import { bytesToHex, type Hex, keccak256 } from "viem";
 import { z } from "zod";
@@ -27,6 +28,9 @@ import { blockSchema, dataSchema, type ExecutionBlock } from "./rpc_types.ts";
 /** Deepest reorg of the execution chain that a build makes; anvil keeps more states than that in memory. */
 const MAX_ROLLBACK_BLOCKS = 256;
 
+/** Blocks for each of which taking back waits once more: beyond, a network that begins again would wait for minutes. */
+const MAX_CONTEST_FACTOR = 8;
+
 /** Other nodes may mine between our look at the head and our own block; more often than this is not chance. */
 const MAX_BUILD_ATTEMPTS = 3;
 
@@ -38,7 +42,10 @@ const NO_HASH = new Uint8Array(32);
 export interface AnvilEngineOptions extends JsonRpcOptions {
   /** Address of the message bus. */
   readonly contract: Hex;
-  /** Age below which a block is never taken back, against the timestamp of the block to build: about two slots. */
+  /**
+   * Age below which a block is never taken back, against the timestamp of the block to build: about two slots. For several
+   * blocks it is that many times as long.
+   */
   readonly contestSeconds: number;
 }
 
@@ -61,7 +68,8 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
   }
 
   /**
-   * @throws CodedError `PARENT_NOT_FOUND`: the parent is unknown, or too deep below anvil's head.
+   * @throws CodedError `PARENT_NOT_FOUND`: anvil has never had the parent, or somebody took it back.
+   * @throws CodedError `PARENT_TOO_DEEP`: it is too far below anvil's head.
    * @throws CodedError `BUILD_CONTESTED`: blocks on the parent are too young to be taken back, or others keep mining.
    * @throws CodedError `EL_REFUSED`: the timestamp is before the parent's.
    * @throws CodedError `EL_UNKNOWN_BLOCK`: another node took the block back before it was read.
@@ -69,7 +77,7 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
    */
   async buildPayload(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload> {
     const parent = await this.#reader.getBlock(parentHash);
-    if (parent === null) throw parentNotFound(parentHash, "the execution client does not know it");
+    if (parent === null) throw refused("PARENT_NOT_FOUND", parentHash, "the execution client does not know it");
     await this.#write("anvil_setCoinbase", [bytesToHex(attributes.suggestedFeeRecipient)]);
     for (let attempt = 0; attempt < MAX_BUILD_ATTEMPTS; attempt++) {
       await this.#makeHead(parent, attributes.timestamp);
@@ -147,8 +155,9 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
     const head = await this.#reader.getHead();
     const depth = head.blockNumber - parent.blockNumber;
     if (bytesToHex(head.blockHash) === bytesToHex(parent.blockHash)) return;
-    if (depth > MAX_ROLLBACK_BLOCKS) throw parentNotFound(parent.blockHash, `it is ${depth} blocks deep`);
-    if (timestamp < head.timestamp + this.#options.contestSeconds || depth < 1) {
+    if (depth > MAX_ROLLBACK_BLOCKS) throw refused("PARENT_TOO_DEEP", parent.blockHash, `it is ${depth} blocks deep`);
+    const contestedUntil = head.timestamp + this.#options.contestSeconds * Math.min(depth, MAX_CONTEST_FACTOR);
+    if (depth < 1 || timestamp < contestedUntil) {
       throw contested(parent.blockHash, `block ${head.blockNumber} is on it since ${head.timestamp}`);
     }
     const transactions: Uint8Array[] = [];
@@ -230,9 +239,9 @@ function firstDifference(payload: ExecutionPayload, block: ExecutionBlock): stri
   return same ? null : "transactions";
 }
 
-function parentNotFound(parentHash: Uint8Array, why: string): CodedError {
+function refused(code: string, parentHash: Uint8Array, why: string): CodedError {
   const hash = bytesToHex(parentHash);
-  return new CodedError("PARENT_NOT_FOUND", `Cannot build on execution block ${hash}: ${why}`, { parentHash: hash });
+  return new CodedError(code, `Cannot build on execution block ${hash}: ${why}`, { parentHash: hash });
 }
 
 function contested(parentHash: Uint8Array, why: string): CodedError {

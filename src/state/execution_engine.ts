@@ -46,7 +46,11 @@ export interface MessageSent {
 
 /** Every call may throw a `CodedError` with code `EL_UNAVAILABLE` (away, slow, nonsense): try again later. */
 export interface ExecutionEngine {
-  /** Builds the block that follows `parentHash` (32 bytes), `messageBusRoot` as the contract has it after that block. */
+  /**
+   * Builds the block that follows `parentHash` (32 bytes), `messageBusRoot` as the contract has it after that block.
+   *
+   * @throws CodedError `PARENT_NOT_FOUND`: the execution client does not know the parent, or no more.
+   */
   buildPayload(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload>;
   /**
    * Whether the payload is this execution client's block, and its root the contract's at that very block.

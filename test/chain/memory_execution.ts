@@ -49,6 +49,11 @@ export class ExecutionWorld {
     this.mempool.push({ sender, payload: pubkey });
   }
 
+  /** As anvil, when somebody takes a block back. */
+  forget(blockHash: Uint8Array): void {
+    this.blocks.delete(hex(blockHash));
+  }
+
   build(parentHash: Uint8Array, attributes: PayloadAttributes): BuiltPayload {
     const parent = this.blocks.get(hex(parentHash));
     if (parent === undefined) throw new CodedError("PARENT_NOT_FOUND", "The execution client does not know the parent");

@@ -119,4 +119,15 @@ describe("optimistic import", () => {
     expect(nodes.map(({ chain }) => chain.head.optimistic)).toEqual([false, false, false, false]);
     expect(nodes[0]?.chain.head.slot).toBe(nodes[0]?.chain.slots.currentSlot);
   });
+
+  it("goes on without a block that the execution client has taken back", async () => {
+    const [node] = nodes as [TestNode];
+    const { root, slot, payload } = node.chain.head;
+    network.world.forget(payload.blockHash);
+    await network.run(16);
+    expect(new Set(nodes.map(({ chain }) => chain.head.root)).size).toBe(1);
+    expect(node.chain.head.slot).toBeGreaterThan(slot + 8);
+    expect(node.chain.head.optimistic).toBe(false);
+    expect((await node.chain.getBlock(root))?.canonical ?? false).toBe(false);
+  });
 });

@@ -63,7 +63,7 @@ export async function createProposal(
     secretKeyOf(preState.epochCtx.getBeaconProposer(slot)),
     new Uint8Array(20),
   );
-  if (produced === null) throw new Error("The engine did not build");
+  if (produced === null || produced === "PARENT_LOST") throw new Error("The engine did not build");
   return produced;
 }
 

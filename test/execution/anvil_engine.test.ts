@@ -64,7 +64,9 @@ describe("anvil engine: build", () => {
       hashes.push(await chain.submit(PUBKEY, { sender: 3 }), await chain.submit(PUBKEY, { sender: 4 }));
       tip = await chain.build(tip);
     }
-    const next = await chain.build(head, 6);
+    // Three blocks are contested three times as long as one.
+    await expect(chain.build(head, 8)).rejects.toMatchObject({ code: "BUILD_CONTESTED" });
+    const next = await chain.build(head, 9);
     expect(next.transactions).toHaveLength(6);
     for (const hash of hashes) expect(await isMined(chain, hash)).toBe(true);
     head = next;
