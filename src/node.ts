@@ -17,13 +17,14 @@ import { noExecution } from "./execution/no_execution.ts";
 import { createNetwork as createLibp2pNetwork } from "./network/create_network.ts";
 import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
-import type { Network, PublishOutcome } from "./network/network.ts";
+import type { Network } from "./network/network.ts";
 import { clientVersion, NodeApi } from "./node_api.ts";
 import type { NodeEventSink } from "./node_events.ts";
 import { NodeExecution } from "./node_execution.ts";
 import { NodeExits } from "./node_exits.ts";
 import { measureNetwork } from "./node_metrics.ts";
 import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
+import { type JournalRecord, PoolJournal } from "./pool/journal.ts";
 import { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
 import type { CachedState } from "./state/beacon_state.ts";
@@ -81,6 +82,8 @@ const ARCHIVE_DIR = "blocks";
 interface Kept {
   readonly anchorState: CachedState | null;
   readonly archive: LevelArchive;
+  readonly journal: PoolJournal;
+  readonly restored: readonly JournalRecord[];
 }
 
 /** @throws CodedError: what of the options cannot be used, and what to do. */
@@ -109,7 +112,7 @@ class Node implements RunningNode {
   readonly #topics: NodeTopics;
   readonly #api: NodeApi;
   readonly #subnetCount: number;
-  readonly #archive: LevelArchive | null;
+  readonly #kept: Kept | null;
   #stopSaving: () => Promise<void> = async () => {};
   #server: ApiServer | null = null;
   #cancelTimer: CancelTimer = () => {};
@@ -123,7 +126,8 @@ class Node implements RunningNode {
     const { privateKey } = await loadIdentity(dataDir);
     const anchorState = await loadFinalizedState(networkDir.genesisState, join(dataDir, FINALIZED_STATE_FILE));
     const archive = await LevelArchive.open(join(dataDir, ARCHIVE_DIR));
-    return new Node(options, deps, networkDir, privateKey, { anchorState, archive });
+    const { journal, records: restored } = PoolJournal.open(dataDir, deps.log.child({ room: "pool" }));
+    return new Node(options, deps, networkDir, privateKey, { anchorState, archive, journal, restored });
   }
 
   private constructor(
@@ -187,7 +191,7 @@ class Node implements RunningNode {
       clock,
       logger: log.child({ room: "chain" }),
     });
-    this.#archive = kept?.archive ?? null;
+    this.#kept = kept;
     if (options.dataDir !== null) {
       const path = join(options.dataDir, FINALIZED_STATE_FILE);
       this.#stopSaving = saveFinalizedStates(this.#chain, path, log.child({ room: "chain" }));
@@ -205,10 +209,13 @@ class Node implements RunningNode {
       validator: this.#validator,
       pool: this.#pool,
       headView: () => this.#chain.views().head,
-      publish: (ssz, isLate) => this.#publishExit(ssz, isLate),
+      publish: (ssz, evenIfSeen) =>
+        this.#network.publish(operations.triggeredExit.topic, this.#forkDigest(), ssz, { evenIfSeen }),
       isSynced: () => this.#chain.isSynced(),
       penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
       slotMs: config.SLOT_DURATION_MS,
+      journal: kept?.journal ?? null,
+      restored: kept?.restored ?? [],
       proveAgain: (exit) => this.#execution?.follower.proveAgain(exit) ?? null,
       onAccepted: (triggeredExit) => this.#api.tell({ topic: "triggered_exit", triggeredExit }),
       onEvent: deps.onEvent,
@@ -274,7 +281,8 @@ class Node implements RunningNode {
     const parts = [this.#server?.stop(), this.#chain.stop(), this.#execution?.follower.stop(), this.#network.stop()];
     const outcomes = await Promise.allSettled(parts);
     // What is being written is written to its end, and nobody reads the archive any more.
-    outcomes.push(...(await Promise.allSettled([this.#stopSaving(), this.#archive?.close()])));
+    outcomes.push(...(await Promise.allSettled([this.#stopSaving(), this.#kept?.archive.close()])));
+    this.#kept?.journal.close();
     for (const outcome of outcomes) {
       if (outcome.status === "rejected") {
         this.#deps.log.warn({ error: errorMessage(outcome.reason) }, "a part did not stop cleanly");
@@ -341,10 +349,6 @@ class Node implements RunningNode {
     this.#execution?.onHead(event, this.#chain.isSynced());
     this.#exits.onHead();
     this.#api.tellHead(event);
-  }
-
-  #publishExit(ssz: Uint8Array, isLate: boolean): Promise<PublishOutcome> {
-    return this.#network.publish(operations.triggeredExit.topic, this.#forkDigest(), ssz, { evenIfSeen: isLate });
   }
 
   #forkDigest(): string {

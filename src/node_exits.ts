@@ -7,6 +7,7 @@ import type { MessageOrigin } from "./execution/follower.ts";
 import type { GossipContext, PublishOutcome } from "./network/network.ts";
 import type { NodeEventSink } from "./node_events.ts";
 import { ExitParking, type WaitingExit } from "./node_parking.ts";
+import type { JournalRecord, PoolJournal } from "./pool/journal.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { TriggeredExit } from "./spec/types.ts";
 import type { StateView } from "./state/view.ts";
@@ -39,6 +40,10 @@ export interface NodeExitsDeps {
   /** The peer brought `count` exits whose root no block had. */
   penalize(peerId: string, count: number): void;
   readonly slotMs: number;
+  /** Null where nothing is kept over a restart. */
+  readonly journal: Pick<PoolJournal, "append"> | null;
+  /** What the journal held at the start, oldest first. */
+  readonly restored: readonly JournalRecord[];
   readonly onEvent: NodeEventSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -54,18 +59,27 @@ const SUBMITTED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set(["ROOT_EXPIR
 /** What we form is the contract's: its block may be older than the fork, and its root never stored. */
 const FORMED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set([...SUBMITTED_ROOT_GONE, "UNKNOWN_ROOT"]);
 
+/** Exits of the journal judged at once, 20 µs each, so that gossip does not wait for a full one. */
+const RESTORED_PER_SWEEP = 256;
+
 interface Arrival {
   readonly source: OperationSource;
   readonly peerId: string | null;
+  readonly isLocal?: boolean;
 }
 
 export class NodeExits {
   readonly #deps: NodeExitsDeps;
   readonly #unsent = new Map<number, VerifiedTriggeredExit>();
   readonly #parking: ExitParking;
+  /** Newest last; judged as soon as the node is synced. */
+  readonly #restored: JournalRecord[];
 
   constructor(deps: NodeExitsDeps) {
     this.#deps = deps;
+    // Of a validator the last record counts: the better proof, or the one that a user adopted.
+    const byPubkey = new Map(deps.restored.map((record) => [pubkeyHex(record.ssz), record]));
+    this.#restored = [...byPubkey.values()];
     this.#parking = new ExitParking({
       slotMs: deps.slotMs,
       isSynced: deps.isSynced,
@@ -118,6 +132,7 @@ export class NodeExits {
     }
     if (verdict.code === "ALREADY_SEEN" && validatorIndex !== null && this.#isPooled(validatorIndex, exit)) {
       this.#deps.pool.adopt(validatorIndex);
+      this.#keep(TriggeredExit.serialize(exit), true);
       return { status: "known" };
     }
     return this.#parkOwn(outcome, "api") ? { status: "deferred" } : { status: "refused", code: verdict.code };
@@ -128,9 +143,16 @@ export class NodeExits {
     this.#parking.onBlockRoot(root);
   }
 
-  /** Once a second or so: gives up what has waited too long for its root. */
+  /** Once a second or so: gives up what has waited too long for its root, and judges what the journal held. */
   sweep(): void {
     this.#parking.sweep();
+    if (!this.#deps.isSynced()) return;
+    for (const { ssz, isLocal } of this.#restored.splice(0, RESTORED_PER_SWEEP)) {
+      const exit = TriggeredExit.deserialize(ssz);
+      const outcome = this.#judge(exit, { source: "journal", peerId: null, isLocal });
+      if (outcome.operation === null) this.#parkOwn(outcome, isLocal ? "api" : "journal");
+      else if (isLocal) void this.#spread(outcome.operation, toHex(exit.data.pubkey));
+    }
   }
 
   stop(): void {
@@ -169,7 +191,7 @@ export class NodeExits {
     return verdict;
   }
 
-  #parkOwn({ verdict, ssz, root }: TriggeredExitOutcome, source: "execution" | "api"): boolean {
+  #parkOwn({ verdict, ssz, root }: TriggeredExitOutcome, source: Exclude<OperationSource, "gossip">): boolean {
     if (verdict.code !== "UNKNOWN_ROOT" || ssz === null || root === null) return false;
     return this.#parking.park({ ssz, root, source, peerId: null });
   }
@@ -182,12 +204,14 @@ export class NodeExits {
   }
 
   /** Takes an accepted exit into the pool in the same synchronous step as the verdict, and tells of the verdict. */
-  #conclude(outcome: TriggeredExitOutcome, { source, peerId }: Arrival, startedMs: number, exit?: TriggeredExit): void {
+  #conclude(outcome: TriggeredExitOutcome, arrival: Arrival, startedMs: number, exit?: TriggeredExit): void {
+    const { source, peerId, isLocal = source === "api" } = arrival;
     const { pool, clock, onEvent } = this.#deps;
     const { operation, verdict } = outcome;
     const known = exit ?? (outcome.ssz === null ? null : TriggeredExit.deserialize(outcome.ssz));
     if (operation !== null && known !== null) {
-      pool.insert(operation, source === "api" ? "local" : "network", this.#deps.headView().roots);
+      const inserted = pool.insert(operation, isLocal ? "local" : "network", this.#deps.headView().roots);
+      if (source !== "journal" && (inserted === "ADDED" || inserted === "REPLACED")) this.#keep(operation.ssz, isLocal);
       this.#deps.onAccepted(known);
     }
     onEvent({
@@ -222,6 +246,15 @@ export class NodeExits {
     return recipients;
   }
 
+  #keep(ssz: Uint8Array, isLocal: boolean): void {
+    const { journal, pool } = this.#deps;
+    const waiting = this.#restored;
+    journal?.append(
+      { ssz, isLocal },
+      { size: pool.size + waiting.length, records: () => [...waiting, ...pool.records()] },
+    );
+  }
+
   #keepUnsent(exit: VerifiedTriggeredExit): void {
     this.#unsent.set(exit.validatorIndex, exit);
     const oldest = this.#unsent.keys().next();
@@ -232,4 +265,8 @@ export class NodeExits {
     const pooled = this.#deps.pool.get(validatorIndex);
     return pooled !== null && Buffer.compare(pooled.ssz, TriggeredExit.serialize(exit)) === 0;
   }
+}
+
+function pubkeyHex(ssz: Uint8Array): string {
+  return toHex(TriggeredExit.deserialize(ssz).data.pubkey);
 }

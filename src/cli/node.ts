@@ -66,7 +66,10 @@ export function nodeCommand(): Command {
       parseNonNegativeInteger,
     )
     .option("--el-url <url>", "execution client (default: none; payloads stay unverified)", parseHttpUrl)
-    .option("--data-dir <dir>", "keeps identity and slashing protection (default: a new identity, nothing kept)")
+    .option(
+      "--data-dir <dir>",
+      "keeps identity, chain, pool, bans and slashing protection (default: a new identity, nothing kept)",
+    )
     .option("--validators <list>", "validators to run with interop keys, such as 0..15,20", parseIndexRanges)
     .option(
       "--listen <multiaddr>",

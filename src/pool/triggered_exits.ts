@@ -5,6 +5,7 @@ import type { CachedBeaconStateMessageBus } from "../state/beacon_state.ts";
 import { isExitInitiated } from "../state/triggered_exit.ts";
 import type { RootsView, StateView } from "../state/view.ts";
 import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
+import type { JournalRecord } from "./journal.ts";
 import { packTriggeredExits } from "./packing.ts";
 
 /**
@@ -104,6 +105,11 @@ export class TriggeredExitPool {
   /** Those that no block of the head's branch holds yet, oldest first. */
   *pending(): IterableIterator<VerifiedTriggeredExit> {
     for (const { exit, inclusion } of this.#entries.values()) if (inclusion === null) yield exit;
+  }
+
+  /** All that is held, oldest first, as the journal keeps it. */
+  *records(): IterableIterator<JournalRecord> {
+    for (const { exit, origin } of this.#entries.values()) yield { ssz: exit.ssz, isLocal: origin === "local" };
   }
 
   /** What became of an own submission; null where there was none, or it is forgotten. */

@@ -1,7 +1,7 @@
 /** What a check of a gossip message ends in. Verdicts are values: only bugs and I/O throw. */
 
-/** Where an operation came from. */
-export type OperationSource = "gossip" | "execution" | "api";
+/** Where an operation came from; `journal`: from this node's pool before it was restarted. */
+export type OperationSource = "gossip" | "execution" | "api" | "journal";
 
 /** As gossipsub means them: forward; drop in silence; drop and count against the sender. */
 export type VerdictResult = "accept" | "ignore" | "reject";

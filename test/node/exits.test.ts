@@ -35,6 +35,8 @@ function createExits(scenario: ExitScenario) {
     isSynced: () => true,
     penalize: () => {},
     slotMs: 6000,
+    journal: null,
+    restored: [],
     onEvent: (event) => events.push(event),
     clock: systemClock,
     log: silentLogger,

@@ -45,6 +45,8 @@ function setUp() {
     isSynced: () => node.isSynced,
     penalize: (peerId, count) => penalties.push([peerId, count]),
     slotMs: SLOT_MS,
+    journal: null,
+    restored: [],
     onEvent: (event: NodeEvent) => void (event.event === "verdict" && codes.push(event.code)),
     clock,
     log: silentLogger,
