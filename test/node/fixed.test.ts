@@ -138,3 +138,39 @@ test("fixed node: judges each gossip vector as it says, and forwards the valid o
   );
   expect(actual).toEqual(expected);
 }, 60_000);
+
+const TREE = join(VECTORS, "../../..");
+/** A message that was made to be no snappy block. */
+const NO_SNAPPY = join(VECTORS, "gossip_triggered_exit__reject_garbage", garbageFile());
+const CASE = join(VECTORS, "gossip_triggered_exit__valid_older_root");
+
+test.each<[string, string, Partial<FixedNodeOptions>]>([
+  ["STATE_UNREADABLE", "a file that is not there", { stateFile: join(CASE, "nothing.ssz") }],
+  ["STATE_INVALID", "a file that is no snappy block", { stateFile: NO_SNAPPY }],
+  ["BAD_SSZ", "a file that is no state", { stateFile: join(CASE, "meta.yaml") }],
+  ["WRONG_FORK", "a finalized state that is none", { finalizedStateFile: join(CASE, "meta.yaml") }],
+  [
+    "WRONG_FORK",
+    "a state from before the fork",
+    { stateFile: join(TREE, "fork/fork/pyspec_tests/fork_plain/pre.ssz_snappy") },
+  ],
+  [
+    "WRONG_PRESET",
+    "a state of another preset",
+    {
+      stateFile: join(
+        TREE,
+        "../../mainnet/message_bus/networking/gossip_triggered_exit/pyspec_tests/gossip_triggered_exit__ignore_root_evicted/state.ssz_snappy",
+      ),
+    },
+  ],
+  ["BAD_TIME", "a time before the fork", { timeMs: 0 }],
+])("fixed node: %s for %s", async (code, _, changed) => {
+  const deps = { clock: systemClock, random: systemRandom, log: silentLogger, onEvent: () => {} };
+  await expect(startFixedNode({ ...options(CASE, null), ...changed }, deps)).rejects.toMatchObject({ code });
+});
+
+function garbageFile(): string {
+  const files = readdirSync(join(VECTORS, "gossip_triggered_exit__reject_garbage"));
+  return files.find((name) => name.startsWith("triggered_exit_data_")) ?? "";
+}
