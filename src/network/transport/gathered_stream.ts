@@ -3,7 +3,9 @@
  * system call for all of it. Nothing waits for a time, or for company: a lone write goes out at the end of its own turn.
  */
 import type { Stream } from "@libp2p/interface";
+import { Uint8ArrayList } from "uint8arraylist";
 import type { Turn } from "./turn.ts";
+import { skipUnheardEvents } from "./unheard_events.ts";
 
 /** What is gathered at most; beyond it, it goes out at once. As much as a noise message holds after yamux's header. */
 const MAX_GATHERED_BYTES = 65_519 - 12;
@@ -12,16 +14,13 @@ const MAX_GATHERED_BYTES = 65_519 - 12;
 export function gatherWrites(stream: Stream, turn: Turn): Stream {
   const send = stream.send.bind(stream);
   const close = stream.close.bind(stream);
-  let gathered: Uint8Array[] = [];
-  let gatheredBytes = 0;
+  let gathered = new Uint8ArrayList();
 
   /** As `send`; true where there is nothing. */
   function flush(): boolean {
-    const [first, ...rest] = gathered;
-    if (first === undefined) return true;
-    const bytes = rest.length === 0 ? first : Buffer.concat(gathered, gatheredBytes);
-    gathered = [];
-    gatheredBytes = 0;
+    if (gathered.byteLength === 0) return true;
+    const bytes = gathered;
+    gathered = new Uint8ArrayList();
     return send(bytes);
   }
 
@@ -36,10 +35,8 @@ export function gatherWrites(stream: Stream, turn: Turn): Stream {
   stream.send = (data) => {
     // It must fail as it would, and now.
     if (stream.writeStatus !== "writable") return send(data);
-    if (data instanceof Uint8Array) gathered.push(data);
-    else for (const part of data) gathered.push(part);
-    gatheredBytes += data.byteLength;
-    if (gatheredBytes >= MAX_GATHERED_BYTES || stream.writableNeedsDrain) return flush();
+    gathered.append(data);
+    if (gathered.byteLength >= MAX_GATHERED_BYTES || stream.writableNeedsDrain) return flush();
     turn.atEnd(flushAtEnd);
     return true;
   };
@@ -47,5 +44,5 @@ export function gatherWrites(stream: Stream, turn: Turn): Stream {
     flushAtEnd();
     await close(options);
   };
-  return stream;
+  return skipUnheardEvents(stream);
 }

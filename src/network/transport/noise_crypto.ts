@@ -7,13 +7,28 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import type { ICryptoInterface } from "@chainsafe/libp2p-noise";
 import { asCrypto, defaultCrypto } from "@chainsafe/libp2p-noise/crypto";
-import { contiguous } from "./bytes.ts";
+import { Uint8ArrayList } from "uint8arraylist";
+import { type Bytes, contiguous } from "./bytes.ts";
 
 const ALGORITHM = "chacha20-poly1305";
 const TAG_BYTES = 16;
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
 /** Of plaintext. */
 const NATIVE_FROM_BYTES = 512;
+
+/** A noise message's plaintext in one piece while it is encrypted: lists come from gathered writes, and memory is not cheap. */
+const scratch = Buffer.allocUnsafeSlow(65_536);
+
+/** Valid until the next call. */
+function inOnePiece(bytes: Bytes): Uint8Array {
+  if (bytes instanceof Uint8Array || bytes.byteLength > scratch.length) return contiguous(bytes);
+  let end = 0;
+  for (const part of bytes) {
+    scratch.set(part, end);
+    end += part.length;
+  }
+  return scratch.subarray(0, end);
+}
 
 /** By the bytes that noise holds while the connection lives. */
 const keyObjects = new WeakMap<Uint8Array, KeyObject>();
@@ -34,10 +49,10 @@ export const noiseCrypto: ICryptoInterface = {
     if (plaintext.byteLength < NATIVE_FROM_BYTES) return asCrypto.chaCha20Poly1305Encrypt(plaintext, nonce, ad, key);
     const cipher = createCipheriv(ALGORITHM, keyObject(key), nonce, OPTIONS);
     if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: plaintext.byteLength });
-    const ciphertext = cipher.update(contiguous(plaintext));
+    const ciphertext = cipher.update(inOnePiece(plaintext));
     // A stream cipher keeps nothing back.
     cipher.final();
-    return Buffer.concat([ciphertext, cipher.getAuthTag()], ciphertext.length + TAG_BYTES);
+    return new Uint8ArrayList(ciphertext, cipher.getAuthTag());
   },
 
   chaCha20Poly1305Decrypt(ciphertext, nonce, ad, key, dst) {

@@ -4,6 +4,7 @@
  */
 import type { MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import { contiguous } from "./bytes.ts";
+import { skipUnheardEvents } from "./unheard_events.ts";
 
 type TransportFactory<Components> = (components: Components) => Transport;
 
@@ -34,5 +35,5 @@ function joining(upgrader: Upgrader): Upgrader {
 function join(connection: MultiaddrConnection): MultiaddrConnection {
   const send = connection.send.bind(connection);
   connection.send = (data) => send(contiguous(data));
-  return connection;
+  return skipUnheardEvents(connection);
 }

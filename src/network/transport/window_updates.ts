@@ -6,6 +6,7 @@
  */
 import type { StreamMuxerFactory } from "@libp2p/interface";
 import type { Bytes } from "./bytes.ts";
+import { skipUnheardEvents } from "./unheard_events.ts";
 
 const HEADER_BYTES = 12;
 const WINDOW_UPDATE = 1;
@@ -36,6 +37,7 @@ export function holdWindowUpdates(factory: () => StreamMuxerFactory): () => Stre
     return {
       protocol: inner.protocol,
       createStreamMuxer(connection) {
+        skipUnheardEvents(connection);
         const send = connection.send.bind(connection);
         /** By stream id. */
         const held = new Map<number, number>();
