@@ -45,6 +45,7 @@ class Analysis {
   /** By node, of the last sample. */
   readonly #scores = new Map<number, readonly number[]>();
   readonly #validationMs: number[] = [];
+  readonly #publishLateMs: number[] = [];
   #links: LinkUsage | null = null;
   /** Between `start` and `end`. */
   #isCounting = false;
@@ -72,6 +73,7 @@ class Analysis {
         this.#endT = event.t;
         break;
       case "publish":
+        if (this.#isCounted(event.m)) this.#publishLateMs.push(event.late / 1000);
         this.#messages.set(event.m, { t: event.t, deliveries: [], publisher: event.n, receivers: new Set([event.n]) });
         break;
       case "deliver":
@@ -243,6 +245,7 @@ class Analysis {
               median: quantile(meshSizes, 0.5) as number,
               max: meshSizes.at(-1) as number,
             },
+      publishLateMs: distributionOf(this.#publishLateMs),
       scores: distributionOf([...this.#scores.values()].flat()),
       validationMs: distributionOf(this.#validationMs),
       processes: this.#processes.map(({ nodes: { length }, loopP99Ms, loopMaxMs, cpuMs, wallMs, rssBytes }) => ({

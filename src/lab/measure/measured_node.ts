@@ -180,9 +180,12 @@ export class MeasuredNode {
     await this.#libp2p?.dial(multiaddr(address));
   }
 
-  /** As the API does: judged, pooled, spread. Resolves to the number of peers it went to. */
-  async publish(exit: TriggeredExit, message: number): Promise<number> {
-    this.#deps.tracer?.published(message);
+  /**
+   * As the API does: judged, pooled, spread. Resolves to the number of peers it went to.
+   * @param lateMs after the time that was planned.
+   */
+  async publish(exit: TriggeredExit, message: number, lateMs: number): Promise<number> {
+    this.#deps.tracer?.published(message, lateMs);
     const submission = await this.#exits.submit(exit);
     return submission.status === "published" ? submission.recipients : 0;
   }

@@ -67,6 +67,7 @@ export const METRICS: readonly Metric[] = [
   lower("cpu_per_node", "CPU a node", "cores", (r) => worst(r.processes.map((p) => p.cpuPerNode))),
   lower("cpu_per_delivery", "CPU a delivery", "ms", (r) => r.cpuMsPerDelivery),
   lower("rss_per_node", "RSS a node", "MB", (r) => worst(r.processes.map((p) => p.rssBytesPerNode / 1e6))),
+  neither("publish_late_p99", "published late p99", "ms", (r) => r.publishLateMs?.p99 ?? null),
   neither("links_late_p99", "links late p99", "ms", (r) => r.links?.lateP99Ms ?? null),
   neither("clock_error", "clock uncertainty", "ms", (r) => r.clockErrorMs),
 ];

@@ -12,16 +12,19 @@ export interface KnownMessage {
   readonly wireData: Uint8Array;
 }
 
+/** `topic`: of a message, -1 where it is not known. */
+export type OnNewName = (kind: "message" | "peer", index: number, id: string, topic: number) => void;
+
 export class Names {
   readonly #peers: Map<string, number>;
   readonly #topics: Map<string, number>;
   readonly #messages = new Map<string, number>();
   readonly #tails = new Map<number, number>();
-  readonly #onNew: (kind: "message" | "peer", index: number, id: string) => void;
+  readonly #onNew: OnNewName;
 
   constructor(
     known: { topics: readonly string[]; peers: readonly string[]; messages: readonly KnownMessage[] },
-    onNew: (kind: "message" | "peer", index: number, id: string) => void,
+    onNew: OnNewName,
   ) {
     this.#topics = new Map(known.topics.map((topic, index) => [topic, index]));
     this.#peers = new Map(known.peers.map((peer, index) => [peer, index]));
@@ -39,11 +42,12 @@ export class Names {
   }
 
   peer(id: string): number {
-    return this.#peers.get(id) ?? this.#add("peer", this.#peers, id);
+    return this.#peers.get(id) ?? this.#add("peer", this.#peers, id, -1);
   }
 
-  message(id: string): number {
-    return this.#messages.get(id) ?? this.#add("message", this.#messages, id);
+  /** @param topic its index; -1 where it is not known. */
+  message(id: string, topic: number): number {
+    return this.#messages.get(id) ?? this.#add("message", this.#messages, id, topic);
   }
 
   /** By its data; known ones cost no hash. */
@@ -52,14 +56,14 @@ export class Names {
     if (known !== undefined) return known;
     const parsed = parseTopic(topic);
     const maxSizeBytes = parsed === null ? 0 : topicProfile(parsed.name).maxSizeBytes;
-    return this.message(messageIdToString(computeMessageId(topic, wireData, maxSizeBytes)));
+    return this.message(messageIdToString(computeMessageId(topic, wireData, maxSizeBytes)), this.topic(topic));
   }
 
-  #add(kind: "message" | "peer", names: Map<string, number>, id: string): number {
+  #add(kind: "message" | "peer", names: Map<string, number>, id: string, topic: number): number {
     if (names.size >= MAX_NAMES) return -1;
     const index = names.size;
     names.set(id, index);
-    this.#onNew(kind, index, id);
+    this.#onNew(kind, index, id, topic);
     return index;
   }
 }
@@ -70,3 +74,7 @@ function tailOf(wireData: Uint8Array): number {
     tail = tail * 256 + (wireData[i] as number);
   return tail;
 }
+
+/** Of a trace line, after its time. */
+export const newNameFields: (...name: Parameters<OnNewName>) => string = (kind, index, id, topic) =>
+  `"e":"${kind}","i":${index},"id":"${id}"${kind === "message" ? `,"c":${topic}` : ""}`;

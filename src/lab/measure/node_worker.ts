@@ -12,7 +12,7 @@ import { TRIGGERED_EXIT_SIZE_BYTES } from "../../spec/constants.ts";
 import { TriggeredExit } from "../../spec/types.ts";
 import { readNetworkDir } from "../../state/network_dir.ts";
 import { createFixedViews, type FixedViews, MEASURED_TOPIC, MeasuredNode } from "./measured_node.ts";
-import { type KnownMessage, Names } from "./names.ts";
+import { type KnownMessage, Names, newNameFields } from "./names.ts";
 import { randomFor } from "./params.ts";
 import { SocketMeter } from "./socket_meter.ts";
 import type { ProcessUsage } from "./trace.ts";
@@ -41,6 +41,12 @@ export interface Publication {
   readonly node: number;
   /** From the trace's t = 0. */
   readonly atMs: number;
+}
+
+export interface Schedule {
+  readonly publications: readonly Publication[];
+  /** From when on usage is counted. */
+  readonly countFromMs: number;
 }
 
 export const EXITS_FILE = "exits.ssz";
@@ -77,7 +83,7 @@ class Host {
     this.#writer = new TraceWriter(setup.tracePath);
     this.#names = new Names(
       { topics: [this.topic], peers: setup.peerIds, messages: this.messages },
-      (kind, index, id) => this.write(`"e":"${kind}","i":${index},"id":"${id}"`),
+      (kind, index, id, topic) => this.write(newNameFields(kind, index, id, topic)),
     );
     this.#every(SAMPLE_INTERVAL_MS, () => {
       for (const { tracer } of this.#nodes.values()) tracer?.sample();
@@ -166,13 +172,14 @@ class Host {
     return delivered;
   }
 
-  schedule(publications: readonly Publication[]): void {
-    for (const { message, node, atMs } of publications) this.#at(atMs, () => this.#publish(node, message));
+  schedule({ publications, countFromMs }: Schedule, onCount: () => void): void {
+    this.#at(countFromMs, onCount);
+    for (const publication of publications) this.#at(publication.atMs, () => this.#publish(publication));
   }
 
-  #publish(index: number, message: number): void {
+  #publish({ message, node, atMs }: Publication): void {
     const exit = this.#exits[message];
-    if (exit !== undefined) void this.#nodes.get(index)?.node.publish(exit, message);
+    if (exit !== undefined) void this.#nodes.get(node)?.node.publish(exit, message, this.now() / 1000 - atMs);
   }
 
   #at(atMs: number, task: () => void): void {
@@ -212,6 +219,14 @@ function mustHost(): Host {
   return host;
 }
 
+function startUsage(): void {
+  startedMs = systemClock.monotonicMs();
+  startedCpu = process.cpuUsage();
+  startedSockets = sockets.read();
+  loop.reset();
+  loop.enable();
+}
+
 export const methods = {
   now(_: null): number {
     return systemClock.monotonicMs();
@@ -242,15 +257,7 @@ export const methods = {
   dial: (links: readonly { from: number; address: string }[]): Promise<number> => mustHost().dial(links),
   meshes: (_: null) => mustHost().meshes(),
   delivered: (_: null): number => mustHost().delivered,
-  schedule: (publications: readonly Publication[]): void => mustHost().schedule(publications),
-
-  startUsage(_: null): void {
-    startedMs = systemClock.monotonicMs();
-    startedCpu = process.cpuUsage();
-    startedSockets = sockets.read();
-    loop.reset();
-    loop.enable();
-  },
+  schedule: (schedule: Schedule): void => mustHost().schedule(schedule, startUsage),
 
   usage(_: null): Omit<ProcessUsage, "process" | "nodes" | "clockErrorMs"> {
     const { user, system } = process.cpuUsage(startedCpu);

@@ -73,6 +73,8 @@ export interface Report {
     readonly distribution: Distribution | null;
   };
   readonly mesh: { readonly min: number; readonly median: number; readonly max: number } | null;
+  /** How much later than planned messages were published: where it is more than a few, the machine was overloaded. */
+  readonly publishLateMs: Distribution | null;
   readonly scores: Distribution | null;
   readonly validationMs: Distribution | null;
   readonly processes: readonly {

@@ -270,25 +270,23 @@ class Run {
     const { clock, signal } = this.#deps;
     const { publications, churn, countFromMs, lastMs } = this.#plan;
     const beginMs = this.#nowMs() + LEAD_MS;
+    const countingMs = beginMs + countFromMs - LEAD_MS / 2;
+    await this.#linkWorker?.call("startUsage", null);
     await Promise.all(
       this.#processes.map(({ worker, nodes }) =>
-        worker.call(
-          "schedule",
-          publications
+        worker.call("schedule", {
+          publications: publications
             .filter(({ node }) => nodes.includes(node))
             .map(({ message, node, atMs }) => ({ message, node, atMs: beginMs + atMs })),
-        ),
+          countFromMs: countingMs,
+        }),
       ),
     );
     const cancelChurn = churn.map((event) =>
       clock.after(beginMs + event.atMs - this.#nowMs(), () => this.#churning.push(this.#churn(event).catch(() => {}))),
     );
-    await this.#waitUntil(beginMs + countFromMs - LEAD_MS / 2, "warming");
-    await Promise.all([
-      ...this.#processes.map(({ worker }) => worker.call("startUsage", null)),
-      this.#linkWorker?.call("startUsage", null),
-    ]);
-    this.#events.push({ t: this.#nowUs(), e: "start" });
+    await this.#waitUntil(countingMs, "warming");
+    if (!signal.aborted) this.#events.push({ t: Math.round(countingMs * 1000), e: "start" });
     await this.#waitUntil(beginMs + lastMs, "measuring");
     await this.#untilDelivered(beginMs + lastMs + this.#params.deadlineMs);
     for (const cancel of cancelChurn) cancel();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { makeDirectory } from "../../base/files.ts";
 import type { Summary } from "./compare.ts";
+import type { ObservedReport } from "./observed_report.ts";
 import type { MeasureParams } from "./params.ts";
 import { REPORT_VERSION, type Report } from "./report.ts";
 import { reportHtml } from "./report_html.ts";
@@ -55,11 +56,15 @@ export async function writeParams(dir: string, params: RunParams): Promise<void>
 
 export async function writeReport(dir: string, report: Report, { params, configHash }: RunParams): Promise<void> {
   await writeJson(dir, RUN_FILES.report, report);
-  try {
-    await writeFile(join(dir, RUN_FILES.html), reportHtml(report, params, configHash));
-  } catch (error) {
-    throw unwritable(dir, error);
-  }
+  await writeText(dir, RUN_FILES.html, reportHtml(report, params, configHash));
+}
+
+export async function writeObserved(dir: string, report: ObservedReport): Promise<void> {
+  await writeJson(dir, RUN_FILES.report, report);
+}
+
+export async function writeSweep(dir: string, csv: string): Promise<void> {
+  await writeText(dir, "sweep.csv", csv);
 }
 
 export async function writeSummary(dir: string, summary: Summary): Promise<void> {
@@ -76,8 +81,12 @@ export async function readSummary(dir: string): Promise<Summary> {
 }
 
 async function writeJson(dir: string, name: string, value: unknown): Promise<void> {
+  await writeText(dir, name, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+async function writeText(dir: string, name: string, text: string): Promise<void> {
   try {
-    await writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
+    await writeFile(join(dir, name), text);
   } catch (error) {
     throw unwritable(dir, error);
   }

@@ -17,7 +17,7 @@ export interface TraceHeader {
   readonly topics: readonly string[];
   /** Peer ids; an observed network's peers follow as they are met. */
   readonly nodes: readonly string[];
-  /** Message ids, hex. */
+  /** Message ids, hex; of the first topic. */
   readonly messages: readonly string[];
   /** Bytes of each message's data as it travels. */
   readonly payloadBytes: readonly number[];
@@ -57,8 +57,8 @@ export type TraceEvent =
   /** The node came up, or is about to leave. */
   | (OnNode & { readonly e: "up" | "down" })
   | (OnNode & { readonly e: "join" | "leave"; readonly c: number })
-  /** An application handed the message to the node; before the node judged it. */
-  | (OnNode & { readonly e: "publish"; readonly m: number })
+  /** An application handed the message to the node, before it judged it; `late`: microseconds after it was planned. */
+  | (OnNode & { readonly e: "publish"; readonly m: number; readonly late: number })
   /** Judged valid, from peer `p`; `v`: microseconds that the verdict took. */
   | (WithPeer & { readonly e: "deliver"; readonly m: number; readonly v: number })
   | (WithPeer & { readonly e: "reject"; readonly m: number; readonly reason: string })
@@ -73,7 +73,8 @@ export type TraceEvent =
   /** Mesh sizes by topic, and the scores of all connected peers. */
   | (OnNode & { readonly e: "sample"; readonly mesh: readonly number[]; readonly scores: readonly number[] })
   /** Names met later than the header; `i` is the next index. */
-  | (At & { readonly e: "message" | "peer"; readonly i: number; readonly id: string })
+  | (At & { readonly e: "message"; readonly i: number; readonly id: string; readonly c: number })
+  | (At & { readonly e: "peer"; readonly i: number; readonly id: string })
   /** Publishing of what counts began; the run was over. */
   | (At & { readonly e: "start" | "end" })
   | (At & { readonly e: "process" } & ProcessUsage)

@@ -21,7 +21,7 @@ export interface TracerOptions {
 export interface Tracer {
   readonly cure: Cure;
   /** A message is handed in by an application. */
-  published(message: number): void;
+  published(message: number, lateMs: number): void;
   /** What the verdict of the message that is being judged has cost. */
   judged(elapsedMs: number): void;
   /** Writes mesh sizes and scores. */
@@ -131,12 +131,12 @@ export function createTracer({ node, names, write, now, topics }: TracerOptions)
     const { score } = pubsub;
     const duplicateMessage = score.duplicateMessage.bind(score);
     score.duplicateMessage = (from, messageId, topic) => {
-      event("duplicate", `,"p":${names.peer(from)},"m":${names.message(messageId)}`);
+      event("duplicate", `,"p":${names.peer(from)},"m":${names.message(messageId, names.topic(topic))}`);
       duplicateMessage(from, messageId, topic);
     };
     const report = pubsub.reportMessageValidationResult.bind(pubsub);
     pubsub.reportMessageValidationResult = (messageId, source, acceptance) => {
-      const fields = `,"p":${names.peer(source)},"m":${names.message(messageId)}`;
+      const fields = `,"p":${names.peer(source)},"m":${names.message(messageId, -1)}`;
       if (acceptance === "accept") event("deliver", `${fields},"v":${judgedUs}`);
       else event("reject", `${fields},"reason":"${acceptance}"`);
       judgedUs = 0;
@@ -178,7 +178,7 @@ export function createTracer({ node, names, write, now, topics }: TracerOptions)
         traceMesh(gossipsub);
       },
     },
-    published: (message) => event("publish", `,"m":${message}`),
+    published: (message, lateMs) => event("publish", `,"m":${message},"late":${Math.round(lateMs * 1000)}`),
     judged(elapsedMs) {
       judgedUs = Math.round(elapsedMs * 1000);
     },
@@ -238,12 +238,17 @@ export function rpcFields({ subscriptions, messages, control }: RPC, names: Name
 }
 
 function controlFields({ ihave, iwant, graft, prune, idontwant }: RPC.ControlMessage, names: Names): string {
-  const ids = (messageIDs: readonly Uint8Array[]) => messageIDs.map((id) => names.message(toHex(id))).join();
+  const ids = (messageIDs: readonly Uint8Array[], topic = -1) =>
+    messageIDs.map((id) => names.message(toHex(id), topic)).join();
   const topicIndices = (entries: readonly { topicID?: string }[]) =>
     entries.map(({ topicID }) => names.topic(topicID ?? ""));
   let fields = "";
   if (ihave?.length > 0) {
-    fields += `,"ihave":[${ihave.map(({ topicID, messageIDs }) => `[${names.topic(topicID ?? "")},[${ids(messageIDs)}]]`)}]`;
+    const entries = ihave.map(({ topicID, messageIDs }) => {
+      const topic = names.topic(topicID ?? "");
+      return `[${topic},[${ids(messageIDs, topic)}]]`;
+    });
+    fields += `,"ihave":[${entries}]`;
   }
   if (iwant?.length > 0) fields += `,"iwant":[${iwant.map(({ messageIDs }) => `[${ids(messageIDs)}]`)}]`;
   if (graft?.length > 0) fields += list("graft", topicIndices(graft));

@@ -182,15 +182,13 @@ export class ShapedLink {
     ];
     const cut = () => {
       for (const direction of directions) direction.stop();
-      for (const socket of [near, far]) {
-        this.#sockets.delete(socket);
-        socket.destroy();
-      }
+      for (const socket of [near, far]) socket.resetAndDestroy();
     };
     for (const socket of [near, far]) {
       this.#sockets.add(socket);
+      // Where one end breaks off, what is under way is lost, as on a line; an orderly end goes its way by itself.
       socket.on("error", cut);
-      socket.on("close", cut);
+      socket.on("close", () => this.#sockets.delete(socket));
     }
   }
 
