@@ -4,7 +4,7 @@
  */
 import type { MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import { contiguous } from "./bytes.ts";
-import { skipUnheardEvents } from "./unheard_events.ts";
+import { sendDirectly } from "./direct_send.ts";
 
 type TransportFactory<Components> = (components: Components) => Transport;
 
@@ -33,7 +33,8 @@ function joining(upgrader: Upgrader): Upgrader {
 }
 
 function join(connection: MultiaddrConnection): MultiaddrConnection {
+  sendDirectly(connection);
   const send = connection.send.bind(connection);
   connection.send = (data) => send(contiguous(data));
-  return skipUnheardEvents(connection);
+  return connection;
 }

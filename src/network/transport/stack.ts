@@ -4,8 +4,8 @@ import type { StreamMuxerFactory } from "@libp2p/interface";
 import { type TCPOptions, tcp } from "@libp2p/tcp";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
 import type { Cure } from "../cures/cure.ts";
+import { leanNoise } from "./lean_noise.ts";
 import { noiseCrypto } from "./noise_crypto.ts";
-import { readFramesQuietly } from "./noise_frames.ts";
 import { oneWrite } from "./one_write.ts";
 import { gatheredRpcs, sharedEncoding } from "./outbound_rpcs.ts";
 import { holdWindowUpdates } from "./window_updates.ts";
@@ -23,7 +23,7 @@ export const STOCK_STACK: TransportStack = { transport: tcp, encrypter: noise, m
 /** What every node runs with; `bench/relay` tells what each part saves. */
 export const FAST_STACK: TransportStack = {
   transport: (options) => oneWrite(tcp(options)),
-  encrypter: () => readFramesQuietly(noise({ crypto: noiseCrypto })),
+  encrypter: () => leanNoise(noise({ crypto: noiseCrypto })),
   muxer: (options) => holdWindowUpdates(yamux(options)),
   gossip: [gatheredRpcs, sharedEncoding],
 };

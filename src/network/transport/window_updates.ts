@@ -6,7 +6,6 @@
  */
 import type { StreamMuxerFactory } from "@libp2p/interface";
 import type { Bytes } from "./bytes.ts";
-import { skipUnheardEvents } from "./unheard_events.ts";
 
 const HEADER_BYTES = 12;
 const WINDOW_UPDATE = 1;
@@ -37,7 +36,6 @@ export function holdWindowUpdates(factory: () => StreamMuxerFactory): () => Stre
     return {
       protocol: inner.protocol,
       createStreamMuxer(connection) {
-        skipUnheardEvents(connection);
         const send = connection.send.bind(connection);
         /** By stream id. */
         const held = new Map<number, number>();

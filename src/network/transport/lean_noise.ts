@@ -1,11 +1,12 @@
 /**
- * Noise that finds the end of what has come without an exception. The library's length decoder throws where fewer than two bytes
+ * Noise whose streams send past their buffers (`direct_send.ts`), and that finds the end of what has come without an exception. The library's length decoder throws where fewer than two bytes
  * are left, that is after each chunk, and an error with its stack is 4 % of what a relay does at 500 messages a second.
  * @spec libp2p/specs noise/README.md#wire-format
  */
 import type { ConnectionEncrypter, MessageStream } from "@libp2p/interface";
 import { CodedError } from "../../base/errors.ts";
 import type { Bytes } from "./bytes.ts";
+import { sendDirectly } from "./direct_send.ts";
 
 /** What noise's stream has beside its interface. */
 type WithDecoder = { decoder?: { lengthDecoder?: (bytes: Bytes) => number } };
@@ -25,10 +26,11 @@ function prepare<T extends { readonly connection: MessageStream }>(secured: T): 
     throw new CodedError("LIBRARY_CHANGED", "noise's streams no longer have a decoder with its length decoder", {});
   }
   decoder.lengthDecoder = decodeLength;
+  sendDirectly(secured.connection);
   return secured;
 }
 
-export function readFramesQuietly<Components, Extensions>(
+export function leanNoise<Components, Extensions>(
   factory: (components: Components) => ConnectionEncrypter<Extensions>,
 ): (components: Components) => ConnectionEncrypter<Extensions> {
   return (components) => {
