@@ -26,7 +26,7 @@ export class LevelArchive implements BlockArchive {
     } catch (error) {
       throw new CodedError(
         "ARCHIVE_UNAVAILABLE",
-        `Cannot open the block archive in ${path} (${errorMessage(error)}): is another node running on it?`,
+        `Cannot open the block archive in ${path} (${errorMessage(error)}): is another node running on it, or the disk full?`,
         { path },
         error,
       );

@@ -14,6 +14,7 @@ import {
   parseIndexRanges,
   parseMultiaddr,
   parseNonNegativeInteger,
+  parsePeerId,
   parsePort,
   repeatable,
 } from "./options.ts";
@@ -77,7 +78,7 @@ export function nodeCommand(): Command {
       repeatable(parseMultiaddr),
     )
     .option("--bootnode <multiaddr>", "peer to dial, with its /p2p/ id; repeatable", repeatable(parseMultiaddr))
-    .option("--exempt-peer <peer-id>", "peer that the peer guard never hangs up, repeatable", repeatable(String))
+    .option("--exempt-peer <peer-id>", "peer that the peer guard never hangs up, repeatable", repeatable(parsePeerId))
     .option(
       "--test-network <cidr>",
       "address range where many peers share an address, as on loopback, repeatable",

@@ -1,4 +1,5 @@
 /** Parsers of option values: each returns a checked value, or throws a usage error that says how to write it. */
+import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { InvalidArgumentError, Option } from "commander";
 import { LOG_LEVELS, type LogLevel } from "../base/log.ts";
@@ -83,6 +84,15 @@ function isMultiaddr(text: string): boolean {
     return multiaddr(text).getComponents().length > 0;
   } catch {
     return false;
+  }
+}
+
+/** A libp2p peer id in its text form, as given. */
+export function parsePeerId(value: string): string {
+  try {
+    return peerIdFromString(value).toString();
+  } catch {
+    throw new InvalidArgumentError("It must be a peer id, such as 16Uiu2HA… or 12D3Koo….");
   }
 }
 

@@ -21,9 +21,9 @@ skipped and named. With --json each case is an event, and the last event is the 
 test/vectors/README.md.
 
 Examples:
-  msgbus vectors test/vectors
-  msgbus vectors test/vectors --filter minimal/message_bus/sanity
-  msgbus vectors ../their-vectors --json | tail -n 1`,
+  $ msgbus vectors test/vectors
+  $ msgbus vectors test/vectors --filter minimal/message_bus/sanity
+  $ msgbus vectors ../their-vectors --json | tail -n 1`,
     )
     .action(run);
 }

@@ -37,10 +37,11 @@ export interface NewNetworkDir {
 export async function readNetworkDir(dir: string): Promise<NetworkDir> {
   const { chain, messageBus } = parseNetworkConfig(await readText(dir, FILES.config));
   const genesisBytes = await readBytes(dir, FILES.genesis);
-  const config = createMessageBusConfig(chain, messageBus, readGenesisValidatorsRoot(genesisBytes));
   return {
-    config,
-    genesisState: loadState(config, genesisBytes),
+    ...withFile(join(dir, FILES.genesis), () => {
+      const config = createMessageBusConfig(chain, messageBus, readGenesisValidatorsRoot(genesisBytes));
+      return { config, genesisState: loadState(config, genesisBytes) };
+    }),
     bootnodes: parseBootnodes(await readText(dir, FILES.bootnodes)),
     deployBlock: parseDeployBlock(join(dir, FILES.deployBlock), await readText(dir, FILES.deployBlock)),
   };
@@ -68,7 +69,12 @@ export async function writeNetworkDir(dir: string, network: NewNetworkDir): Prom
     await writeFile(join(dir, FILES.bootnodes), network.bootnodes.map((address) => `${address}\n`).join(""));
   } catch (error) {
     if (error instanceof CodedError) throw error;
-    throw new CodedError("NETWORK_UNWRITABLE", `Cannot write ${dir}: ${errorMessage(error)}`, { dir }, error);
+    throw new CodedError(
+      "NETWORK_UNWRITABLE",
+      `Cannot write ${dir} (${errorMessage(error)}): choose a directory that may be written, on a disk with room`,
+      { dir },
+      error,
+    );
   }
 }
 
@@ -82,6 +88,17 @@ async function readBytes(dir: string, name: string): Promise<Uint8Array> {
       { dir, name },
       error,
     );
+  }
+}
+
+/** A state's own errors do not know where it came from. */
+function withFile<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    const message = `${file}: ${error.message}. It must be the genesis state that belongs to the config.yaml beside it`;
+    throw new CodedError(error.code, message, { ...error.fields, file }, error);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   parseIndexRanges,
   parseMultiaddr,
   parseNonNegativeInteger,
+  parsePeerId,
   parsePort,
   parsePositiveInteger,
   parsePositiveSecondsToMs,
@@ -51,6 +52,12 @@ test.each<[string, (value: string) => unknown, [string, unknown][], string[]]>([
     parseMultiaddr,
     [["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0"]],
     ["127.0.0.1:9000", "/ip4/1", "/ip4/300.0.0.1/tcp/1", ""],
+  ],
+  [
+    "a peer id",
+    parsePeerId,
+    [["12D3KooWQj3kcVmV1KpHkkTn66YsoapfdVm3GkRzzuTRHuAfcinf", "12D3KooWQj3kcVmV1KpHkkTn66YsoapfdVm3GkRzzuTRHuAfcinf"]],
+    ["foo", "", "12D3KooW"],
   ],
   ["hex", parseHex(2), [["0xABcd", "0xabcd"]], ["abcd", "0xabc", "0xabcdef", "0xzzzz", "0x"]],
   [

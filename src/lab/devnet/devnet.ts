@@ -165,7 +165,12 @@ class Devnet {
       await makeDirectory(dir);
       if ((await readdir(dir)).length === 0) return dir;
     } catch (error) {
-      throw new CodedError("DIR_UNWRITABLE", `Cannot use ${dir}: ${errorMessage(error)}`, { dir }, error);
+      throw new CodedError(
+        "DIR_UNWRITABLE",
+        `Cannot use ${dir} (${errorMessage(error)}): give --dir an empty or new directory that may be written`,
+        { dir },
+        error,
+      );
     }
     throw new CodedError("DIR_NOT_EMPTY", `${dir} is not empty: choose another --dir, or empty it first`, { dir });
   }
