@@ -184,6 +184,13 @@ export class AttestationHandler {
     if (forkChoice.getCheckpointBlock(blockRoot, data.target.epoch) !== toRootHex(data.target.root)) {
       return reject("WRONG_TARGET");
     }
+    // [REJECT] The signature is valid. Before the committee, whose state may have to be made: only validators make us work.
+    const pubkey = this.deps.store.getState(finalized.root).epochCtx.pubkeyCache.get(attesterIndex);
+    const signature = parseSignature(attestation.signature);
+    const signingRoot = getAttestationDataSigningRoot(config, data.slot, data);
+    if (pubkey === undefined || signature === null || !verify(signingRoot, pubkey, signature)) {
+      return reject("BAD_SIGNATURE");
+    }
     const shuffling = this.committeesFor(blockRoot, block.slot, data.target.epoch);
     if (shuffling === null) return ignore("BLOCK_TOO_OLD");
     // [REJECT] The committee index is within the expected range.
@@ -195,13 +202,6 @@ export class AttestationHandler {
     // [REJECT] The attester is a member of the committee.
     const position = committee.indexOf(attesterIndex);
     if (position < 0) return reject("NOT_IN_COMMITTEE");
-    // [REJECT] The signature is valid.
-    const pubkey = this.deps.store.getState(finalized.root).epochCtx.pubkeyCache.get(attesterIndex);
-    const signature = parseSignature(attestation.signature);
-    const signingRoot = getAttestationDataSigningRoot(config, data.slot, data);
-    if (pubkey === undefined || signature === null || !verify(signingRoot, pubkey, signature)) {
-      return reject("BAD_SIGNATURE");
-    }
     // Checked again: another one of the same validator may have been taken while this one waited for its block.
     if (this.seen.get(data.target.epoch)?.has(attesterIndex)) return ignore("ALREADY_SEEN");
     const { decisionRoot } = shuffling;

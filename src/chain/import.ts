@@ -151,7 +151,7 @@ export class BlockImporter {
   }
 
   private decode(wireData: Uint8Array, forkDigest: string): SignedBlock | BlockVerdict {
-    const { config, slots } = this.deps;
+    const { config, forkChoice, slots } = this.deps;
     const bytes = uncompress(wireData, MIN_BLOCK_BYTES);
     if (typeof bytes === "string") return { result: "reject", code: bytes };
     const slot = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(MESSAGE_OFFSET, true));
@@ -161,21 +161,11 @@ export class BlockImporter {
     if (computeForkDigestHex(config, Math.floor(slot / SLOTS_PER_EPOCH)) !== forkDigest) {
       return { result: "reject", code: "WRONG_FORK" };
     }
-    const signedBlock = deserialize(getSignedBlockType(config, slot), bytes);
-    return typeof signedBlock === "string" ? { result: "reject", code: signedBlock } : (signedBlock as SignedBlock);
-  }
-
-  private judge(block: ChainBlock, signedBlock: SignedBlock): BlockVerdict {
-    const { config, forkChoice, slots, store } = this.deps;
-    const { slot, proposerIndex, body } = signedBlock.message;
-    const { finalized } = forkChoice;
     // [IGNORE] The block is from a slot greater than the latest finalized slot.
-    if (slot <= finalized.epoch * SLOTS_PER_EPOCH) return { result: "ignore", code: "FINALIZED_SLOT" };
-    const bad = this.badBlocks.get(block.root);
-    if (bad !== undefined) return bad;
-    if (store.has(block.root)) return { result: "ignore", code: "ALREADY_KNOWN" };
-    // [IGNORE] The block is the first block with valid signature received for the proposer for the slot.
-    if (this.seenProposers.get(slot)?.has(proposerIndex)) return { result: "ignore", code: "PROPOSER_REPEATED" };
+    if (slot <= forkChoice.finalized.epoch * SLOTS_PER_EPOCH) return { result: "ignore", code: "FINALIZED_SLOT" };
+    const signedBlock = deserialize(getSignedBlockType(config, slot), bytes);
+    if (typeof signedBlock === "string") return { result: "reject", code: signedBlock };
+    const { body } = (signedBlock as SignedBlock).message;
     // [REJECT] The length of KZG commitments is less than or equal to the limit.
     if (body.blobKzgCommitments.length > config.getMaxBlobsPerBlock(Math.floor(slot / SLOTS_PER_EPOCH))) {
       return { result: "reject", code: "TOO_MANY_BLOBS" };
@@ -184,22 +174,37 @@ export class BlockImporter {
     if (body.executionPayload.timestamp !== Math.floor(slots.slotStartMs(slot) / 1000)) {
       return { result: "reject", code: "WRONG_TIMESTAMP" };
     }
-    const parent = forkChoice.get(block.parentRoot);
+    return signedBlock as SignedBlock;
+  }
+
+  /** The parent's state may have to be made again: only what a validator has signed makes us work. */
+  private judge(block: ChainBlock, signedBlock: SignedBlock): BlockVerdict {
+    const { forkChoice, store } = this.deps;
+    const { slot, proposerIndex } = signedBlock.message;
+    const { finalized } = forkChoice;
+    const bad = this.badBlocks.get(block.root);
+    if (bad !== undefined) return bad;
+    if (store.has(block.root)) return { result: "ignore", code: "ALREADY_KNOWN" };
+    // [IGNORE] The block is the first block with valid signature received for the proposer for the slot.
+    if (this.seenProposers.get(slot)?.has(proposerIndex)) return { result: "ignore", code: "PROPOSER_REPEATED" };
+    // [REJECT] The proposer signature is valid with respect to the proposer's pubkey.
+    const signature = this.judgeSignature(signedBlock);
+    if (signature !== null) return signature;
     // [REJECT] The block's parent passes validation; [IGNORE] where the execution client alone found it invalid.
     const badParent = this.badBlocks.get(block.parentRoot);
     if (badParent?.code === "INVALID_PAYLOAD") return { result: "ignore", code: "INVALID_PARENT" };
     if (badParent !== undefined) return this.markBad(block.root, "reject", "INVALID_PARENT");
-    if (parent === null) return this.judgeOrphan(signedBlock);
-    const parentState = store.findState(block.parentRoot);
-    if (parentState === null) return { result: "ignore", code: "STATE_UNAVAILABLE" };
-    // [REJECT] The proposer signature is valid with respect to the proposer's pubkey.
-    if (!hasValidSignature(parentState, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
+    // [IGNORE] The block's parent has been seen (a client MAY queue blocks once the parent is retrieved).
+    const parent = forkChoice.get(block.parentRoot);
+    if (parent === null) return { result: "ignore", code: "UNKNOWN_PARENT" };
     // [REJECT] The block is from a higher slot than its parent.
     if (slot <= parent.slot) return this.markBad(block.root, "reject", "SLOT_NOT_AFTER_PARENT");
     // [REJECT] The current finalized checkpoint is an ancestor of the block.
     if (forkChoice.getCheckpointBlock(block.parentRoot, finalized.epoch) !== finalized.root) {
       return { result: "reject", code: "NOT_FINALIZED_DESCENDANT" };
     }
+    const parentState = store.findState(block.parentRoot);
+    if (parentState === null) return { result: "ignore", code: "STATE_UNAVAILABLE" };
     // [REJECT] The block is proposed by the expected proposer for the slot.
     if (this.expectedProposer(block.parentRoot, parentState, slot) !== proposerIndex) {
       return this.markBad(block.root, "reject", "WRONG_PROPOSER");
@@ -208,17 +213,16 @@ export class BlockImporter {
     return { result: "accept", code: "VALID" };
   }
 
-  /**
-   * [IGNORE] The block's parent has been seen (a client MAY queue blocks once the parent is retrieved). Only what a
-   * validator that finality knows has signed is kept, and has its parent asked for: no one else can make us work.
-   */
-  private judgeOrphan(signedBlock: SignedBlock): BlockVerdict {
+  /** By the pubkeys that any imported state knows; whose a branch's registry does not hold is not due on it. */
+  private judgeSignature(signedBlock: SignedBlock): BlockVerdict | null {
     const { forkChoice, store } = this.deps;
     const state = store.getState(forkChoice.finalized.root);
-    if (signedBlock.message.proposerIndex >= state.validators.length)
+    const { pubkeyCache } = state.epochCtx;
+    if (pubkeyCache.get(signedBlock.message.proposerIndex) === undefined) {
       return { result: "ignore", code: "UNKNOWN_PROPOSER" };
-    if (!hasValidSignature(state, signedBlock)) return { result: "reject", code: "BAD_SIGNATURE" };
-    return { result: "ignore", code: "UNKNOWN_PARENT" };
+    }
+    const isValid = verifySignatureSets([getProposerSignatureSet(state, signedBlock)], pubkeyCache);
+    return isValid ? null : { result: "reject", code: "BAD_SIGNATURE" };
   }
 
   /** Imports now, or when the block's slot begins by our clock. */
@@ -261,8 +265,10 @@ export class BlockImporter {
   private async run(block: ChainBlock, signedBlock: SignedBlock, options: ImportOptions): Promise<ImportOutcome> {
     const { forkChoice, payloads, slots, store } = this.deps;
     if (store.has(block.root)) return { code: "ALREADY_KNOWN" };
-    if (this.isBad(block.root) || this.isBad(block.parentRoot)) {
-      return { code: "INVALID_BLOCK", reason: "the block or its parent was found invalid before" };
+    const bad = this.badBlocks.get(block.root) ?? this.badBlocks.get(block.parentRoot);
+    if (bad !== undefined) {
+      const code = bad.code === "INVALID_PAYLOAD" ? bad.code : "INVALID_BLOCK";
+      return { code, reason: "the block or its parent was found invalid before" };
     }
     if (!forkChoice.has(block.parentRoot)) return { code: "UNKNOWN_PARENT" };
     if (block.slot > slots.currentSlot) return { code: "TOO_EARLY" };
@@ -436,11 +442,6 @@ export class BlockImporter {
 
 function preStateKey(parentRoot: RootHex, slot: number): string {
   return `${parentRoot}:${slot}`;
-}
-
-function hasValidSignature(state: CachedState, signedBlock: SignedBlock): boolean {
-  if (signedBlock.message.proposerIndex >= state.validators.length) return false;
-  return verifySignatureSets([getProposerSignatureSet(state, signedBlock)], state.epochCtx.pubkeyCache);
 }
 
 /**

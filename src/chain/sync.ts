@@ -169,7 +169,8 @@ export class Sync {
 
   /**
    * Batches from our head forward, of all peers that are ahead. Where they do not fit together, one peer is asked alone,
-   * from the finalized block on: either that brings the head that it claims, or it loses its credit. So the loop ends.
+   * from the finalized block on: either that brings the head that it claims, or it loses its credit. So the loop ends. It
+   * need not have lied: heads change, and old blocks may be dropped.
    */
   private async run(): Promise<void> {
     let alone: string | null = null;
@@ -182,7 +183,7 @@ export class Sync {
       const round = await this.fetchAndImport(alone === null ? peers : [alone], fromSlot);
       fromSlot = round.nextSlot;
       if (round.fits) continue;
-      if (alone !== null) this.fault(alone, "UNLINKED_BLOCKS");
+      if (alone !== null) this.distrust(alone);
       else {
         alone = round.peerId ?? (peers[0] as string);
         fromSlot = this.deps.forkChoice.finalized.epoch * SLOTS_PER_EPOCH + 1;

@@ -2,9 +2,10 @@ import { ATTESTATION_SUBNET_COUNT, DOMAIN_BEACON_ATTESTER, SLOTS_PER_EPOCH } fro
 import { computeSigningRoot } from "@lodestar/state-transition";
 import { type electra, ssz } from "@lodestar/types";
 import { compressSync } from "snappy";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type AttestationVerdict, computeSubnetForAttestation, subnetsInUse } from "../../src/chain/attestations.ts";
 import { fromRootHex } from "../../src/chain/block.ts";
+import type { BlockStore } from "../../src/chain/block_store.ts";
 import { computeForkDigestHex } from "../../src/spec/config.ts";
 import type { CachedState } from "../../src/state/beacon_state.ts";
 import { KEYS, TestNetwork, type TestNode } from "./network.ts";
@@ -164,6 +165,15 @@ describe("gossiped attestation", () => {
     expect(await judge({ ...valid, signature: other })).toEqual({ result: "reject", code: "BAD_SIGNATURE" });
     expect((await judge({ ...valid, signature: new Uint8Array(96).fill(1) })).code).toBe("BAD_SIGNATURE");
     expect((await judge(valid)).code).toBe("VALID");
+  });
+
+  it("looks at who signed before it makes a block's state again", async () => {
+    const { store } = node.chain as unknown as { store: BlockStore };
+    const findState = vi.spyOn(store, "findState");
+    expect((await judge({ ...valid, signature: new Uint8Array(96).fill(1) })).code).toBe("BAD_SIGNATURE");
+    expect(findState).not.toHaveBeenCalled();
+    expect((await judge(valid)).code).toBe("VALID");
+    expect(findState).toHaveBeenCalled();
   });
 
   it("uses as many subnets as there are committees in an epoch", () => {

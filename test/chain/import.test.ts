@@ -1,6 +1,7 @@
 import { compressSync } from "snappy";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type SignedBlock, serializeBlock, toChainBlock } from "../../src/chain/block.ts";
+import type { BlockStore } from "../../src/chain/block_store.ts";
 import type { BlockVerdict } from "../../src/chain/import.ts";
 import { PendingBlocks } from "../../src/chain/pending_blocks.ts";
 import { BeaconBlock, BeaconBlockBody, type SignedBeaconBlock } from "../../src/spec/types.ts";
@@ -151,6 +152,17 @@ describe("gossiped block", () => {
     expect(await judge(stranger)).toEqual({ result: "ignore", code: "UNKNOWN_PROPOSER" });
     const unsigned = { message, signature: (block as SignedBeaconBlock).signature };
     expect(await judge(unsigned)).toEqual({ result: "reject", code: "BAD_SIGNATURE" });
+  });
+
+  it("looks at who signed before it makes a parent's state again", async () => {
+    const { store } = node.chain as unknown as { store: BlockStore };
+    const findState = vi.spyOn(store, "findState");
+    const unsigned = resign(network, block, { proposerIndex: 1 });
+    unsigned.message.proposerIndex = 2;
+    expect(await judge(unsigned)).toEqual({ result: "reject", code: "BAD_SIGNATURE" });
+    expect(findState).not.toHaveBeenCalled();
+    await judge(block);
+    expect(findState).toHaveBeenCalled();
   });
 
   it("keeps a block whose parent is unknown, and imports it after its parent", async () => {

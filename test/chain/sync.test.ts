@@ -100,12 +100,11 @@ describe("sync", () => {
     expect(network.faults).toEqual([]);
   });
 
-  it("turns to another peer when one answers with nonsense, nothing, errors or unlinked blocks", async () => {
+  it("turns to another peer when one answers with nonsense, errors or unlinked blocks", async () => {
     const answers: [string, (blocks: WireBlock[]) => WireBlock[] | Promise<never>][] = [
       ["UNREQUESTED_BLOCK", (blocks) => blocks.map((block) => ({ ...block, ssz: block.ssz.subarray(7) }))],
       ["UNLINKED_BLOCKS", (blocks) => [...blocks].reverse().concat(blocks)],
       ["UNLINKED_BLOCKS", (blocks) => blocks.filter((_, i) => i !== 3)],
-      ["UNLINKED_BLOCKS", () => []],
       ["REQUEST_FAILED", () => Promise.reject(new Error("gone"))],
       ["BAD_BLOCK", (blocks) => blocks.map(spoilSignature)],
     ];
@@ -129,6 +128,39 @@ describe("sync", () => {
       expect(codes, fault).toContain(fault);
       expect(codes, fault).not.toContain("honest peer");
     }
+  });
+
+  it("blames no peer for blocks that it has dropped, and turns to another", async () => {
+    network = TestNetwork.withNodes(2);
+    const [first, second] = network.nodes as [TestNode, TestNode];
+    await network.run(50);
+    const bytes = first.chain.getState("finalized")?.serialize() as Uint8Array;
+    const resumed = network.addNode([], { anchorState: loadState(network.config, bytes) });
+    network.introduce(resumed, first);
+    await network.settle();
+    const late = network.addNode([]);
+    for (const node of [first, second]) node.group = 1;
+    network.introduce(late, resumed);
+    await network.settle();
+    expect(late.chain.head.slot).toBe(0);
+    for (const node of [first, second]) node.group = 0;
+    network.introduce(late, second);
+    await network.settle();
+    expect(late.chain.head.root).toBe(first.chain.head.root);
+    expect(network.faults).toEqual([]);
+  });
+
+  it("blames no peer for payloads that our execution client alone finds invalid", async () => {
+    network = TestNetwork.withNodes(2);
+    await network.run(20);
+    const late = network.addNode([]);
+    late.engine.notifyNewPayload = async () => ({ status: "INVALID", reason: "a faulty client" });
+    for (let i = 0; i < 6; i++) {
+      for (const peer of network.nodes) if (peer !== late) network.introduce(late, peer);
+      await network.run(1);
+    }
+    expect(late.chain.head.slot).toBe(0);
+    expect(network.faults).toEqual([]);
   });
 
   it("does not wait for a head that a peer only claims", async () => {
