@@ -37,17 +37,22 @@ function nowUs(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }
 
-async function join({ id, sinks: count, endpoints }: NetworkSpec, address: string): Promise<void> {
+async function join({ id, publisherKey, sinkKeys, endpoints }: NetworkSpec, address: string): Promise<void> {
+  const base = { stack: endpoints, exemptPeers: address.split("/").slice(-1), dial: address };
   if (role === "publisher") {
     await sleep(systemClock, JOIN_INTERVAL_MS);
-    const node = await startBenchNode({ stack: endpoints, dial: address });
+    const node = await startBenchNode({ ...base, privateKey: Buffer.from(publisherKey, "hex") });
     publishers.set(id, { node, published: 0, delivered: 0, goal: 0, paced: false });
   } else {
-    const entry: Sinks = { counts: new Array<number>(count).fill(0), delaysUs: [], telling: false };
+    const entry: Sinks = { counts: sinkKeys.map(() => 0), delaysUs: [], telling: false };
     sinks.set(id, entry);
-    for (let i = 0; i < count; i++) {
+    for (const [i, key] of sinkKeys.entries()) {
       await sleep(systemClock, JOIN_INTERVAL_MS);
-      await startBenchNode({ stack: endpoints, dial: address, onMessage: (ssz) => receive(id, entry, i, ssz) });
+      await startBenchNode({
+        ...base,
+        privateKey: Buffer.from(key, "hex"),
+        onMessage: (ssz) => receive(id, entry, i, ssz),
+      });
     }
   }
   tell({ event: "joined", id });

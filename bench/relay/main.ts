@@ -8,6 +8,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
+import { createIdentity } from "../../src/network/identity.ts";
 import { median } from "../measure.ts";
 import type {
   EndpointAnswer,
@@ -137,14 +138,25 @@ async function usage(relay: Relay): Promise<UsageAnswer> {
 async function startNetwork(id: number, subject: Subject, fanout: number, ends: Ends): Promise<BenchNetwork> {
   const directory = flags["cpu-prof-dir"];
   const profile = directory === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${directory}`];
-  const relay: Relay = new Process("relay.ts", [subject.relay], profile);
+  const publisher = await createIdentity();
+  const sinks = await Promise.all(Array.from({ length: fanout }, createIdentity));
+  const relay: Relay = new Process(
+    "relay.ts",
+    [subject.relay, ...[publisher, ...sinks].map(({ peerId }) => peerId)],
+    profile,
+  );
   type Ready = Extract<RelayAnswer, { event: "ready" }>;
   const { address } = await relay.next(
     "a relay",
     (found): found is Ready => found.event === "ready",
     READY_DEADLINE_MS,
   );
-  const spec: NetworkSpec = { id, relay: subject.relay, endpoints: subject.endpoints, sinks: fanout };
+  const spec: NetworkSpec = {
+    id,
+    ...subject,
+    publisherKey: Buffer.from(publisher.privateKey).toString("hex"),
+    sinkKeys: sinks.map(({ privateKey }) => Buffer.from(privateKey).toString("hex")),
+  };
   for (const end of [ends.sinks, ends.publisher]) {
     type Joined = Extract<EndpointAnswer, { event: "joined" }>;
     const joined = end.next(

@@ -12,7 +12,9 @@ export interface NetworkSpec {
   readonly id: number;
   readonly relay: RelayName;
   readonly endpoints: EndpointKind;
-  readonly sinks: number;
+  /** Private keys, libp2p's protobuf form in hex: the publisher's, and each sink's. */
+  readonly publisherKey: string;
+  readonly sinkKeys: readonly string[];
 }
 
 export type RelayRequest = { readonly do: "usage" };

@@ -1,4 +1,5 @@
 /** The relay's process: its CPU is what is measured. */
+import { createIdentity } from "../../src/network/identity.ts";
 import type { RelayAnswer, RelayName } from "./protocol.ts";
 import { startBenchNode } from "./stacks.ts";
 
@@ -6,7 +7,9 @@ function tell(answer: RelayAnswer): void {
   process.send?.(answer);
 }
 
-const node = await startBenchNode({ stack: process.argv[2] as RelayName, dial: null });
+const [, , stack, ...exemptPeers] = process.argv;
+const { privateKey } = await createIdentity();
+const node = await startBenchNode({ stack: stack as RelayName, privateKey, exemptPeers, dial: null });
 process.on("message", () => {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   const rssBytes = process.memoryUsage.rss();

@@ -1,6 +1,7 @@
 /** The two stacks that are compared, as publisher, relay or sink. */
 import { gossipsub, StrictNoSign } from "@chainsafe/libp2p-gossipsub";
 import { noise } from "@chainsafe/libp2p-noise";
+import { privateKeyFromProtobuf } from "@libp2p/crypto/keys";
 import { identify } from "@libp2p/identify";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
@@ -14,7 +15,6 @@ import { createNetwork } from "../../src/network/create_network.ts";
 import { ALL_CURES } from "../../src/network/cures/index.ts";
 import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
 import type { GossipsubInternals } from "../../src/network/gossipsub_internals.ts";
-import { createIdentity } from "../../src/network/identity.ts";
 import type { StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
 import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../src/network/transport/stack.ts";
@@ -32,6 +32,10 @@ export interface BenchNode {
 
 export interface NodeSpec {
   readonly stack: RelayName;
+  /** Libp2p's protobuf form. */
+  readonly privateKey: Uint8Array;
+  /** Whom the guard must not hang up: 3,000 messages a second are a flood to it. */
+  readonly exemptPeers: readonly string[];
   /** Null: listens. */
   readonly dial: string | null;
   /** Absent: forwards all the same. */
@@ -44,8 +48,9 @@ export function startBenchNode(spec: NodeSpec): Promise<BenchNode> {
 }
 
 /** Everything by default, but for signatures, which Ethereum's gossip has none of. */
-async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
+async function startStock({ privateKey, dial, onMessage }: NodeSpec): Promise<BenchNode> {
   const node = await createLibp2p({
+    privateKey: privateKeyFromProtobuf(privateKey),
     addresses: { listen: dial === null ? LISTEN : [] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
@@ -71,8 +76,10 @@ async function startStock({ dial, onMessage }: NodeSpec): Promise<BenchNode> {
 }
 
 /** With all that the node has between a peer's bytes and a verdict, which here is always to accept. */
-async function startMsgbus({ dial, onMessage }: NodeSpec, stack: TransportStack): Promise<BenchNode> {
-  const { privateKey } = await createIdentity();
+async function startMsgbus(
+  { privateKey, exemptPeers, dial, onMessage }: NodeSpec,
+  stack: TransportStack,
+): Promise<BenchNode> {
   const status: StatusMessage = {
     forkDigest: Uint8Array.from(Buffer.from(FORK_DIGEST, "hex")),
     finalizedRoot: new Uint8Array(32),
@@ -91,6 +98,7 @@ async function startMsgbus({ dial, onMessage }: NodeSpec, stack: TransportStack)
       slotsPerEpoch: SLOTS_PER_EPOCH,
       forkDigests: [FORK_DIGEST],
       testNetworks: ["127.0.0.0/8"],
+      exemptPeers,
     },
     {
       backend: {
