@@ -10,7 +10,7 @@ import { ExitParking, type WaitingExit } from "./node_parking.ts";
 import type { JournalRecord, PoolJournal } from "./pool/journal.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { TriggeredExit } from "./spec/types.ts";
-import type { StateView } from "./state/view.ts";
+import type { RootsView, StateView } from "./state/view.ts";
 import { isLasting } from "./validation/seen.ts";
 import type {
   TriggeredExitOutcome,
@@ -58,6 +58,9 @@ const MAX_UNSENT = 1_024;
 const SUBMITTED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set(["ROOT_EXPIRING", "ROOT_EXPIRED"]);
 /** What we form is the contract's: its block may be older than the fork, and its root never stored. */
 const FORMED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set([...SUBMITTED_ROOT_GONE, "UNKNOWN_ROOT"]);
+
+/** Exits proven again with one head, at 0.2 ms each, soonest expiry first or nearly; the rest follows with the next. */
+const RENEWED_PER_HEAD = 128;
 
 /** Exits of the journal judged at once, 20 µs each, so that gossip does not wait for a full one. */
 const RESTORED_PER_SWEEP = 256;
@@ -118,14 +121,14 @@ export class NodeExits {
       transactionHash: toHex(origin.transactionHash),
       blockNumber: origin.blockNumber,
     });
-    const outcome = this.#judgeByLastingRoot(exit, "execution", FORMED_ROOT_GONE);
+    const outcome = this.#judgeByLastingRoot(exit, { source: "execution", peerId: null }, FORMED_ROOT_GONE);
     if (outcome.operation !== null) void this.#spread(outcome.operation, pubkey);
     else this.#parkOwn(outcome, "execution");
   }
 
   /** An operation that a user of the API submitted. */
   async submit(exit: TriggeredExit): Promise<Submission> {
-    const outcome = this.#judgeByLastingRoot(exit, "api", SUBMITTED_ROOT_GONE);
+    const outcome = this.#judgeByLastingRoot(exit, { source: "api", peerId: null }, SUBMITTED_ROOT_GONE);
     const { operation, verdict, validatorIndex } = outcome;
     if (operation !== null) {
       return { status: "published", recipients: await this.#spread(operation, toHex(exit.data.pubkey)) };
@@ -149,7 +152,7 @@ export class NodeExits {
     if (!this.#deps.isSynced()) return;
     for (const { ssz, isLocal } of this.#restored.splice(0, RESTORED_PER_SWEEP)) {
       const exit = TriggeredExit.deserialize(ssz);
-      const outcome = this.#judge(exit, { source: "journal", peerId: null, isLocal });
+      const outcome = this.#judgeByLastingRoot(exit, { source: "journal", peerId: null, isLocal }, SUBMITTED_ROOT_GONE);
       if (outcome.operation === null) this.#parkOwn(outcome, isLocal ? "api" : "journal");
       else if (isLocal) void this.#spread(outcome.operation, toHex(exit.data.pubkey));
     }
@@ -160,28 +163,51 @@ export class NodeExits {
   }
 
   /**
-   * The head moved, or roots of its branch were verified: what waited for them is judged, and what reached nobody is sent
-   * again, while its root lasts.
+   * The head moved, or roots of its branch were verified: what waited for them is judged, what waits for a block longer than
+   * its root lasts is proven again, and what reached nobody is sent again.
    */
   onHead(): void {
     const { roots } = this.#deps.headView();
     this.#parking.onStored((root) => roots.has(root));
+    if (!this.#deps.isSynced()) return;
+    this.#renew();
+    this.#sendUnsent(roots);
+  }
+
+  /** Every node that follows the contract does so at the same head, against the same root, so that all make the same bytes. */
+  #renew(): void {
+    const { headView, pool, proveAgain } = this.#deps;
+    let renewed = 0;
+    for (const { ssz } of [...pool.expiring(headView())]) {
+      const exit = TriggeredExit.deserialize(ssz);
+      const fresh = proveAgain(exit);
+      if (fresh === null || TriggeredExit.equals(fresh, exit)) continue;
+      if (++renewed > RENEWED_PER_HEAD) break;
+      const { operation } = this.#judge(fresh, { source: "execution", peerId: null });
+      if (operation !== null) void this.#spread(operation, toHex(exit.data.pubkey));
+    }
+  }
+
+  /** As long as the root lasts; and not while others would refuse it, as an exit initiated otherwise by now. */
+  #sendUnsent(roots: RootsView): void {
     for (const [validatorIndex, exit] of this.#unsent) {
+      const lasts = isLasting(exit.root, roots);
+      if (lasts && !this.#deps.validator.isStillValid(exit)) continue;
       this.#unsent.delete(validatorIndex);
-      if (isLasting(exit.root, roots)) void this.#spread(exit, toHex(TriggeredExit.deserialize(exit.ssz).data.pubkey));
+      if (lasts) void this.#spread(exit, toHex(exit.pubkey));
     }
   }
 
   /** Judges an exit; one that fails by a root which does not last is proven again against the newest and judged by that. */
   #judgeByLastingRoot(
     exit: TriggeredExit,
-    source: OperationSource,
+    arrival: Arrival,
     rootGone: ReadonlySet<TriggeredExitCode>,
   ): TriggeredExitOutcome {
-    const outcome = this.#judge(exit, { source, peerId: null });
+    const outcome = this.#judge(exit, arrival);
     const fresh = rootGone.has(outcome.verdict.code) ? this.#deps.proveAgain(exit) : null;
     if (fresh === null || TriggeredExit.equals(fresh, exit)) return outcome;
-    return this.#judge(fresh, { source, peerId: null });
+    return this.#judge(fresh, arrival);
   }
 
   #judgeAgain({ ssz, source, peerId }: WaitingExit, isHeld: boolean): TriggeredExitVerdict {

@@ -4,6 +4,7 @@ import type { TriggeredExit } from "../spec/types.ts";
 import type { CachedBeaconStateMessageBus } from "../state/beacon_state.ts";
 import { isExitInitiated } from "../state/triggered_exit.ts";
 import type { RootsView, StateView } from "../state/view.ts";
+import { isLasting } from "../validation/seen.ts";
 import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
 import type { JournalRecord } from "./journal.ts";
 import { packTriggeredExits } from "./packing.ts";
@@ -33,8 +34,8 @@ export interface Inclusion {
 }
 
 /**
- * `dropped`: the exit was initiated otherwise, or the root left the window before a block held the exit (prove the
- * message against a newer root and submit it again).
+ * `dropped`: the exit was initiated otherwise, or the root left the window before a block held the exit (a
+ * node that follows the contract proves it again in time; else prove the message against a newer root and submit it again).
  */
 export type LocalExitStatus =
   | { readonly state: "pending"; readonly publishedTo: number }
@@ -105,6 +106,15 @@ export class TriggeredExitPool {
   /** Those that no block of the head's branch holds yet, oldest first. */
   *pending(): IterableIterator<VerifiedTriggeredExit> {
     for (const { exit, inclusion } of this.#entries.values()) if (inclusion === null) yield exit;
+  }
+
+  /** Those that wait for a block longer than their root lasts, oldest first: to be proven again. */
+  *expiring(head: StateView): IterableIterator<VerifiedTriggeredExit> {
+    for (const { exit } of this.#entries.values()) {
+      if (isLasting(exit.root, head.roots)) continue;
+      const validator = head.getValidator(exit.validatorIndex);
+      if (validator !== null && !isExitInitiated(validator)) yield exit;
+    }
   }
 
   /** All that is held, oldest first, as the journal keeps it. */

@@ -230,6 +230,8 @@ export interface TriggeredExitValidatorDependencies {
   clockEpoch(): number;
 }
 
+const NOTHING_SEEN: TriggeredExitContext["seen"] = { has: () => false };
+
 /**
  * Judges exits on the node's current views, and remembers the valid ones: the last check and the memory of it are one
  * synchronous step, so that of two proofs that arrive together one is VALID.
@@ -255,6 +257,11 @@ export class TriggeredExitValidator {
   /** @param ssz the operation's. */
   validateSerialized(ssz: Uint8Array): TriggeredExitOutcome {
     return this.#remember(judgeSerializedTriggeredExit(ssz, this.#context()));
+  }
+
+  /** Whether what was found VALID before would be found so now, the memory of it left aside. */
+  isStillValid({ ssz }: VerifiedTriggeredExit): boolean {
+    return judgeSerializedTriggeredExit(ssz, { ...this.#context(), seen: NOTHING_SEEN }).operation !== null;
   }
 
   /** To be called with every new head: forgets what its state makes useless. */

@@ -4,6 +4,7 @@ import { silentLogger } from "../../src/base/log.ts";
 import type { NodeEvent } from "../../src/node_events.ts";
 import { NodeExits } from "../../src/node_exits.ts";
 import { TriggeredExitPool } from "../../src/pool/triggered_exits.ts";
+import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../../src/spec/preset.ts";
 import type { TriggeredExit } from "../../src/spec/types.ts";
 import { createStateView } from "../../src/state/view.ts";
 import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
@@ -14,6 +15,7 @@ function createExits(scenario: ExitScenario) {
   const events: NodeEvent[] = [];
   const published: Uint8Array[] = [];
   const views = { ...scenario.context(), head: createStateView(scenario.head) };
+  const node = { peers: 1 };
   const pool = new TriggeredExitPool();
   const exits = new NodeExits({
     validator: new TriggeredExitValidator({
@@ -25,7 +27,7 @@ function createExits(scenario: ExitScenario) {
     headView: () => views.head,
     publish: async (ssz) => {
       published.push(ssz);
-      return { topic: "", recipients: 1, duplicate: false };
+      return { topic: "", recipients: node.peers, duplicate: false };
     },
     proveAgain: ({ messageBusSignal: signal, data }) => {
       const proof = scenario.tree.proofFor(Number(signal.messageIndex), scenario.tree.count);
@@ -42,7 +44,14 @@ function createExits(scenario: ExitScenario) {
     log: silentLogger,
   });
   const codes = () => events.flatMap((event) => (event.event === "verdict" ? [event.code] : []));
-  return { exits, pool, published, codes };
+  return {
+    ...{ exits, pool, published, codes, node },
+    /** The scenario's head, as it is now, is the node's. */
+    onHead() {
+      views.head = createStateView(scenario.head);
+      exits.onHead();
+    },
+  };
 }
 
 function form(exits: NodeExits, { sender, index }: Sent, exit: TriggeredExit): void {
@@ -82,5 +91,55 @@ describe("a node's exits", () => {
     form(exits, sent, scenario.operation(sent));
     expect(codes()).toEqual(["WRONG_SENDER"]);
     expect([pool.size, published.length]).toEqual([0, 0]);
+  });
+
+  test("exits: what waits for a block longer than its root lasts is proven again and spread again", async () => {
+    const scenario = new ExitScenario();
+    const sent = scenario.send(3);
+    scenario.storeRoot();
+    const { exits, pool, published, codes, onHead } = createExits(scenario);
+    await exits.submit(scenario.operation(sent));
+    const root = scenario.tree.rootAt(scenario.tree.count);
+    scenario.send(4);
+    for (let age = 1; age < BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR; age++) {
+      scenario.nextPayload();
+      onHead();
+    }
+    const newest = scenario.tree.rootAt(scenario.tree.count);
+    expect(codes()).toEqual(["VALID", "VALID"]);
+    expect(published).toHaveLength(2);
+    expect(createStateView(scenario.head).roots.payloadsUntilEvicted(root)).toBe(0);
+    expect(pool.get(3)?.root).toEqual(newest);
+    expect(pool.localStatus(3)?.state).toBe("pending");
+  });
+
+  test("exits: an exit that a block of the head holds is not proven again", async () => {
+    const scenario = new ExitScenario();
+    const sent = scenario.send(3);
+    scenario.storeRoot();
+    const { exits, codes, onHead } = createExits(scenario);
+    await exits.submit(scenario.operation(sent));
+    scenario.send(4);
+    scenario.head.validators.get(3).exitEpoch = scenario.head.epochCtx.epoch + 5;
+    for (let age = 1; age < BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR; age++) scenario.nextPayload();
+    onHead();
+    expect(codes()).toEqual(["VALID"]);
+  });
+
+  test("exits: what reached nobody is sent with a later head, but not once others would refuse it", async () => {
+    const scenario = new ExitScenario();
+    const sent = [3, 4].map((index) => scenario.send(index));
+    scenario.storeRoot();
+    const { exits, published, node, onHead } = createExits(scenario);
+    node.peers = 0;
+    for (const one of sent) await exits.submit(scenario.operation(one));
+    node.peers = 1;
+    scenario.head.validators.get(3).exitEpoch = scenario.head.epochCtx.epoch + 5;
+    scenario.head.commit();
+    onHead();
+    onHead();
+    expect(published.map((ssz) => Buffer.from(ssz.subarray(-48)).toString("hex"))).toEqual(
+      [3, 4, 4].map((index) => Buffer.from(scenario.pubkey(index)).toString("hex")),
+    );
   });
 });

@@ -57,6 +57,12 @@ export class ExitScenario {
     state.commit();
   }
 
+  /** The head's next payload brings the contract's present root. */
+  nextPayload(): void {
+    this.head.latestExecutionPayloadHeader.blockNumber += 1;
+    this.storeRoot();
+  }
+
   operation(sent: Sent, count = this.tree.count): TriggeredExit {
     return {
       messageBusSignal: {
