@@ -83,6 +83,8 @@ async function createProgram(commands: CommandTable, commandName: string | undef
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .showHelpAfterError("Run with --help for the options and examples.")
+    // What follows a command's name is that command's, though the one above may have an option of that name.
+    .enablePositionalOptions()
     .exitOverride();
   for (const [name, entry] of commands) {
     const command = name === commandName ? await entry.load() : new Command(name);

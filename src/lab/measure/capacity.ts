@@ -15,14 +15,18 @@ export interface Demand {
   readonly isShaped: boolean;
 }
 
-/** A process without nodes: libraries and the state. Measured: 175 MB. */
+/** A process without nodes: libraries and the state. Measured: 175 to 190 MB. */
 const PROCESS_BYTES = 200e6;
-/** A node and its caches; and each end of its links, with its streams. Measured with 50 nodes of 16 links: 3.5 MB a node. */
-const NODE_BYTES = 3e6;
-const LINK_END_BYTES = 0.15e6;
+/**
+ * A node and its caches, and each end of its links with its streams. Measured: 25 nodes of 16 links take 400 MB under 1,000
+ * deliveries a second, so 9 MB a node.
+ */
+const NODE_BYTES = 5e6;
+const LINK_END_BYTES = 0.25e6;
 /** Files, pipes and the loop's own. */
 const PROCESS_FILES = 64;
-/** Beyond this many nodes a process gains nothing from being alone on its core; and a core runs one process. */
+
+/** One a core, each with two nodes at least. */
 export function processCount({ cores }: Machine, nodes: number): number {
   return Math.max(1, Math.min(cores, Math.ceil(nodes / 2)));
 }

@@ -1,11 +1,13 @@
 /** One measured run, from its parameters to the files in its directory. */
 import { join } from "node:path";
 import { analyse } from "./analyse.ts";
+import { assertFits, readMachine } from "./capacity.ts";
+import { isShaped } from "./links/model.ts";
 import { configHash, type MeasureParams, randomFor } from "./params.ts";
 import type { Report } from "./report.ts";
 import { type RunDeps, runNetwork } from "./run.ts";
 import { prepareOutDir, RUN_FILES, type RunParams, readParams, writeParams, writeReport } from "./run_dir.ts";
-import { isNamedTopology, makeTopology, readTopology, type Topology } from "./topology.ts";
+import { expectedLinks, isNamedTopology, makeTopology, readTopology, type Topology } from "./topology.ts";
 import { readTrace } from "./trace_file.ts";
 
 export interface MeasureOptions {
@@ -23,8 +25,16 @@ export interface Measurement {
   readonly failedLinks: number;
 }
 
-export async function topologyOf({ topology, nodes, degree, seed }: MeasureParams): Promise<Topology> {
-  if (!isNamedTopology(topology)) return readTopology(topology);
+/** Throws a `CodedError`: `TOO_MANY_NODES`, and those of `readTopology`. */
+export async function topologyOf(params: MeasureParams): Promise<Topology> {
+  const { topology, nodes, degree, seed } = params;
+  const shaped = isShaped(params);
+  if (!isNamedTopology(topology)) {
+    const read = await readTopology(topology);
+    assertFits({ nodes: read.nodes, links: read.links.length, isShaped: shaped }, readMachine());
+    return read;
+  }
+  assertFits({ nodes, links: expectedLinks(topology, nodes, degree), isShaped: shaped }, readMachine());
   return makeTopology(topology, nodes, degree, randomFor(seed, "topology"));
 }
 

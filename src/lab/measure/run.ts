@@ -9,9 +9,9 @@ import { CodedError, errorMessage } from "../../base/errors.ts";
 import { writeNetworkDir } from "../../state/network_dir.ts";
 import { makeOwnNetwork } from "../fuzz/fixture.ts";
 import { socketAddress } from "../fuzz/sockets.ts";
-import { assertFits, processCount, readMachine } from "./capacity.ts";
+import { processCount, readMachine } from "./capacity.ts";
 import type { LinkMethods } from "./link_worker.ts";
-import { parseBandwidth, parseLatency, placeNodes, shapeOf } from "./links/model.ts";
+import { isShaped, parseBandwidth, parseLatency, placeNodes, shapeOf } from "./links/model.ts";
 import { EXITS_FILE, type NodeMethods } from "./node_worker.ts";
 import { type MeasureParams, randomFor } from "./params.ts";
 import { type ChurnEvent, planRun, type RunPlan } from "./plan.ts";
@@ -54,7 +54,7 @@ const LEAD_MS = 300;
 /** Copies that are still under way when all is delivered. */
 const GRACE_MS = 500;
 
-/** Writes the trace to `tracePath`. Throws a `CodedError`: of the parsers, `TOO_MANY_NODES`, `WORKER_LOST`. */
+/** Writes the trace to `tracePath`. Throws a `CodedError`: of the parsers, `WORKER_LOST`. */
 export async function runNetwork(
   params: MeasureParams,
   topology: Topology,
@@ -74,6 +74,7 @@ export async function runNetwork(
 interface NodeProcess {
   readonly worker: WorkerProcess<NodeMethods>;
   readonly nodes: readonly number[];
+  readonly has: ReadonlySet<number>;
   clock: ClockReading;
 }
 
@@ -84,6 +85,7 @@ class Run {
   readonly #deps: RunDeps;
   readonly #plan: RunPlan;
   readonly #keys: readonly string[];
+  readonly #linkIndices: ReadonlyMap<Link, number>;
   readonly #processes: NodeProcess[] = [];
   readonly #events: TraceEvent[] = [];
   readonly #away = new Set<number>();
@@ -107,19 +109,17 @@ class Run {
     this.#paths = paths;
     this.#deps = deps;
     this.#plan = planRun(params);
+    this.#linkIndices = new Map(topology.links.map((link, index) => [link, index]));
     const random = randomFor(params.seed, "identities");
     this.#keys = range(topology.nodes).map(() => Buffer.from(random.bytes(32)).toString("hex"));
   }
 
   async run(): Promise<RunOutcome> {
     const { signal, onProgress, trace = true } = this.#deps;
-    const isShaped = this.#isShaped();
-    const machine = readMachine();
-    assertFits({ nodes: this.#topology.nodes, links: this.#topology.links.length, isShaped }, machine);
     onProgress({ phase: "starting", done: 0, total: this.#topology.nodes });
-    const header = await this.#start(processCount(machine, this.#topology.nodes));
+    const header = await this.#start(processCount(readMachine(), this.#topology.nodes));
     onProgress({ phase: "connecting", done: 0, total: this.#topology.links.length });
-    if (!signal.aborted) await this.#connect(isShaped);
+    if (!signal.aborted) await this.#connect();
     if (!signal.aborted) await this.#untilMeshed();
     if (!signal.aborted) await this.#publish();
     onProgress({ phase: "finishing", done: 0, total: 1 });
@@ -129,11 +129,6 @@ class Run {
       await mergeTraces(header, parts, this.#events, this.#paths.tracePath);
     }
     return { failedLinks: this.#failedLinks, processes };
-  }
-
-  #isShaped(): boolean {
-    const { latency, bandwidth, loss } = this.#params;
-    return parseLatency(latency).kind !== "none" || parseBandwidth(bandwidth) !== null || loss > 0;
   }
 
   #partPath(index: number): string {
@@ -165,7 +160,7 @@ class Run {
     for (const process of range(processes)) {
       const nodes = range(this.#topology.nodes).filter((node) => node % processes === process);
       const worker = new WorkerProcess<NodeMethods>("node_worker", clock);
-      this.#processes.push({ worker, nodes, clock: { offsetMs: 0, errorMs: 0 } });
+      this.#processes.push({ worker, nodes, has: new Set(nodes), clock: { offsetMs: 0, errorMs: 0 } });
     }
     for (const process of this.#processes) process.clock = await process.worker.readClock();
     this.#epochMonotonicMs = clock.monotonicMs();
@@ -207,10 +202,10 @@ class Run {
     };
   }
 
-  async #connect(isShaped: boolean): Promise<void> {
+  async #connect(): Promise<void> {
     const { links, nodes } = this.#topology;
     const { latency, bandwidth, loss, seed } = this.#params;
-    if (isShaped) {
+    if (isShaped(this.#params)) {
       const model = parseLatency(latency);
       const cities = placeNodes(model, nodes, randomFor(seed, "cities"));
       this.#linkWorker = new WorkerProcess<LinkMethods>("link_worker", this.#deps.clock);
@@ -233,8 +228,8 @@ class Run {
   }
 
   async #dial(links: readonly Link[]): Promise<void> {
-    const failed = this.#processes.map(async ({ worker, nodes }) => {
-      const own = links.filter(([from, to]) => nodes.includes(from) && !this.#away.has(from) && !this.#away.has(to));
+    const failed = this.#processes.map(async ({ worker, has }) => {
+      const own = links.filter(([from, to]) => has.has(from) && !this.#away.has(from) && !this.#away.has(to));
       return own.length === 0
         ? 0
         : worker.call(
@@ -247,7 +242,7 @@ class Run {
 
   #pathOf(link: Link): string {
     const address = this.#addresses[link[1]] as string;
-    const port = this.#linkPorts[this.#topology.links.indexOf(link)];
+    const port = this.#linkPorts[this.#linkIndices.get(link) ?? -1];
     return port === undefined ? address : address.replace(/\/tcp\/\d+\//, `/tcp/${port}/`);
   }
 
@@ -273,10 +268,10 @@ class Run {
     const countingMs = beginMs + countFromMs - LEAD_MS / 2;
     await this.#linkWorker?.call("startUsage", null);
     await Promise.all(
-      this.#processes.map(({ worker, nodes }) =>
+      this.#processes.map(({ worker, has }) =>
         worker.call("schedule", {
           publications: publications
-            .filter(({ node }) => nodes.includes(node))
+            .filter(({ node }) => has.has(node))
             .map(({ message, node, atMs }) => ({ message, node, atMs: beginMs + atMs })),
           countFromMs: countingMs,
         }),
@@ -319,7 +314,7 @@ class Run {
   }
 
   async #churn({ node, kind }: ChurnEvent): Promise<void> {
-    const process = this.#processes.find(({ nodes }) => nodes.includes(node));
+    const process = this.#processes.find(({ has }) => has.has(node));
     if (process === undefined) return;
     if (kind === "leave") {
       this.#away.add(node);
@@ -331,7 +326,7 @@ class Run {
     this.#away.delete(node);
     const links = this.#topology.links.filter((link) => link.includes(node));
     if (this.#linkWorker !== null) {
-      await Promise.all(links.map((link) => this.#aim(link, this.#topology.links.indexOf(link))));
+      await Promise.all(links.map((link) => this.#aim(link, this.#linkIndices.get(link) ?? -1)));
     }
     await this.#dial(links);
   }

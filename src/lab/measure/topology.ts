@@ -23,6 +23,11 @@ export function isNamedTopology(text: string): text is NamedTopology {
   return (NAMED_TOPOLOGIES as readonly string[]).includes(text);
 }
 
+/** About how many links `makeTopology` will make. */
+export function expectedLinks(name: NamedTopology, nodes: number, degree: number): number {
+  return name === "star" ? nodes - 1 : Math.ceil((nodes * Math.min(degree, nodes - 1)) / 2);
+}
+
 /** @param degree connections a node: of `random` at least, of `ring` exactly (an even number); `star` has its own. */
 export function makeTopology(name: NamedTopology, nodes: number, degree: number, random: Random): Topology {
   if (name === "star") return { nodes, links: range(nodes - 1).map((i) => [i + 1, 0]) };
@@ -44,15 +49,23 @@ function randomLinks(nodes: number, degree: number, random: Random): Link[] {
   for (const [k, i] of order.entries()) pairs.add(i, order[(k + 1) % nodes] as number);
   const wanted = Math.min(degree, nodes - 1);
   for (const i of order) {
-    // Those with the fewest links first, so that degrees stay close to what was asked for.
-    const others = shuffle(range(nodes), random).sort((a, b) => pairs.degree(a) - pairs.degree(b));
-    for (const other of others) {
-      if (pairs.degree(i) >= wanted) break;
-      pairs.add(i, other);
+    // Of some drawn, the one with the fewest links, so that degrees stay close to what was asked for.
+    for (let tries = 0; pairs.degree(i) < wanted && tries < CANDIDATES * wanted; tries++) {
+      const drawn = Array.from({ length: CANDIDATES }, () => random.below(nodes));
+      pairs.add(
+        i,
+        drawn.reduce((best, other) => (pairs.degree(other) < pairs.degree(best) ? other : best)),
+      );
+    }
+    for (const other of pairs.degree(i) < wanted ? shuffle(range(nodes), random) : []) {
+      if (pairs.degree(i) < wanted) pairs.add(i, other);
     }
   }
   return pairs.links;
 }
+
+/** Looking at more would make degrees no more even that anybody could tell. */
+const CANDIDATES = 8;
 
 class LinkSet {
   readonly links: Link[] = [];

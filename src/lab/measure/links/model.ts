@@ -1,6 +1,7 @@
 /** What a link does to what crosses it, from the words of the command line. */
 import { CodedError } from "../../../base/errors.ts";
 import type { Random } from "../../../base/random.ts";
+import type { MeasureParams } from "../params.ts";
 import { CITIES, roundTripMs } from "./cities.ts";
 
 export type LatencyModel =
@@ -67,4 +68,9 @@ export function shapeOf(model: LatencyModel, loss: number, cities: readonly [num
   if (model.kind === "uniform") return { delayMs: model.ms, deviationMs: 0, loss };
   if (model.kind === "normal") return { delayMs: model.ms, deviationMs: model.deviationMs, loss };
   return { delayMs: cities === null ? 0 : roundTripMs(cities[0], cities[1]) / 2, deviationMs: 0, loss };
+}
+
+/** Whether anything is asked of links, so that they need a process. */
+export function isShaped({ latency, bandwidth, loss }: Pick<MeasureParams, "latency" | "bandwidth" | "loss">): boolean {
+  return parseLatency(latency).kind !== "none" || parseBandwidth(bandwidth) !== null || loss > 0;
 }
