@@ -15,8 +15,13 @@ import { leafOf } from "./contract.ts";
 import { formTriggeredExit, isExitMessage, TRIGGERED_EXIT_TYPE } from "./form.ts";
 import { MessageTree } from "./message_tree.ts";
 
-/** Blocks whose logs are asked for at once while catching up. */
+/** Blocks whose logs are asked for at once while catching up; fewer where the execution client does not answer so many. */
 const CATCH_UP_BLOCKS = 2_000;
+
+/** The client is there, but refuses so much at once. */
+const ASKED_TOO_MUCH: ReadonlySet<string> = new Set(["EL_REFUSED", "EL_ANSWER_TOO_LARGE"]);
+
+const NO_PAYLOAD = new Uint8Array(0);
 
 /**
  * Blocks kept back to the last finalized one, some 200 bytes each: a day of mainnet without finality. A reorg below
@@ -93,6 +98,14 @@ interface Entry {
   messages: readonly MessageOrigin[] | null;
 }
 
+/** A catch-up under way: the tree holds the messages below height `from`, to be believed once their root is the block's. */
+interface Reading {
+  readonly entry: Entry;
+  from: number;
+  /** Those whose operations may still be included. */
+  readonly recent: NumberedMessage[];
+}
+
 export class MessageFollower implements FollowedContract {
   readonly #tree = new MessageTree();
   readonly #deps: FollowerDeps;
@@ -106,6 +119,9 @@ export class MessageFollower implements FollowedContract {
   #finalizedCount = 0;
   #finalizedNumber: number;
   #finalizedHash: Hex | null = null;
+  /** Null when there is none, or what it read was wrong. */
+  #reading: Reading | null = null;
+  #rangeBlocks = CATCH_UP_BLOCKS;
   #running: Promise<void> | null = null;
   #failing = false;
 
@@ -255,20 +271,39 @@ export class MessageFollower implements FollowedContract {
     this.#complete(entry, numbered);
   }
 
-  /** Reads everything from the finalized block to the oldest one of the path, by height. */
+  /** Reads everything from the finalized block to the oldest one of the path, by height. A failure loses nothing. */
   async #catchUp(entry: Entry): Promise<void> {
-    this.#tree.truncate(this.#finalizedCount);
+    if (this.#reading?.entry !== entry) {
+      this.#tree.truncate(this.#finalizedCount);
+      this.#reading = { entry, from: this.#finalizedNumber + 1, recent: [] };
+    }
+    const reading = this.#reading;
     // Roots of older blocks have left the vector, so nothing proven against them could be included.
     const oldest = entry.block.number - BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
-    const recent: NumberedMessage[] = [];
-    for (let from = this.#finalizedNumber + 1; from <= entry.block.number; from += CATCH_UP_BLOCKS) {
-      const to = Math.min(from + CATCH_UP_BLOCKS - 1, entry.block.number);
-      const messages = await this.#deps.source.getMessagesInRange(from, to);
+    while (reading.from <= entry.block.number) {
+      const to = Math.min(reading.from + this.#rangeBlocks - 1, entry.block.number);
+      const messages = await this.#readRange(reading.from, to);
       if (!this.#isNext(entry)) return;
+      if (messages === null) continue;
       this.#append(messages);
-      recent.push(...messages.filter((message) => message.blockNumber > oldest));
+      for (const message of messages)
+        if (message.blockNumber > oldest) reading.recent.push(withoutForeignPayload(message));
+      reading.from = to + 1;
     }
-    this.#complete(entry, recent);
+    this.#complete(entry, reading.recent);
+  }
+
+  /** Null where it is too much for the execution client: to be tried again with less. */
+  async #readRange(from: number, to: number): Promise<NumberedMessage[] | null> {
+    try {
+      const messages = await this.#deps.source.getMessagesInRange(from, to);
+      this.#rangeBlocks = Math.min(this.#rangeBlocks * 2, CATCH_UP_BLOCKS);
+      return messages;
+    } catch (error) {
+      this.#rangeBlocks = Math.max(Math.floor((to - from + 1) / 2), 1);
+      if (to > from && error instanceof CodedError && ASKED_TOO_MUCH.has(error.code)) return null;
+      throw error;
+    }
   }
 
   /** Whether the head has not moved away from the entry during a call, nor the follower been stopped. */
@@ -281,7 +316,7 @@ export class MessageFollower implements FollowedContract {
     for (const message of messages) {
       if (message.index !== BigInt(this.#tree.count)) {
         const fields = { expected: String(this.#tree.count), found: String(message.index) };
-        this.#tree.truncate(this.treeCount);
+        this.#forgetUnfollowed();
         throw new CodedError("MESSAGE_GAP", "The execution client's logs leave messages out", fields);
       }
       this.#tree.append(leafOf(message));
@@ -292,12 +327,13 @@ export class MessageFollower implements FollowedContract {
   #complete(entry: Entry, messages: readonly NumberedMessage[]): void {
     const root = bytesToHex(this.#tree.rootAt(this.#tree.count));
     if (root !== bytesToHex(entry.block.messageBusRoot)) {
-      this.#tree.truncate(this.treeCount);
+      this.#forgetUnfollowed();
       throw new CodedError("MESSAGE_ROOT_MISMATCH", "The messages of the block do not have the root that it claims", {
         root,
         claimed: bytesToHex(entry.block.messageBusRoot),
       });
     }
+    this.#reading = null;
     entry.count = this.#tree.count;
     entry.messages = messages.map(originOf).filter((origin) => origin.blockNumber === entry.block.number);
     const forgotten = this.#entries[this.#followed - MAX_BLOCKS_WITH_MESSAGES];
@@ -306,6 +342,11 @@ export class MessageFollower implements FollowedContract {
     this.#finalize();
     for (const [i, message] of messages.entries()) this.#tell(message, countAfterBlock(messages, i));
     this.#deps.onFollowed?.(entry.block, entry.count);
+  }
+
+  #forgetUnfollowed(): void {
+    this.#tree.truncate(this.treeCount);
+    this.#reading = null;
   }
 
   #tell(message: NumberedMessage, count: number): void {
@@ -336,6 +377,11 @@ export class MessageFollower implements FollowedContract {
 function originOf(message: NumberedMessage): MessageOrigin {
   const { index, messageType, sender, transactionHash, blockNumber } = message;
   return { index, messageType, sender, transactionHash, blockNumber };
+}
+
+/** A payload can be megabytes, and of messages that are no exits it is needed no more. */
+function withoutForeignPayload(message: NumberedMessage): NumberedMessage {
+  return isExitMessage(message) ? message : { ...message, payload: NO_PAYLOAD };
 }
 
 /** Messages in the contract at the end of the block that holds `messages[i]`. */

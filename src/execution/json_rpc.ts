@@ -1,5 +1,5 @@
 /** JSON-RPC to an execution client that may be away, slow, or answer nonsense: never more than a `CodedError`. */
-import { BaseError, http, RpcRequestError, TimeoutError } from "viem";
+import { BaseError, http, ResponseBodyTooLargeError, RpcRequestError, TimeoutError } from "viem";
 import { type ZodType, z } from "zod";
 import { type Clock, sleep } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
@@ -19,8 +19,8 @@ const READ_RETRY_DELAY_MS = 50;
 const MIN_AWAY_MS = 100;
 const MAX_AWAY_MS = 2_000;
 
-/** Largest answer read: the logs of a range of blocks are far below it. */
-const MAX_ANSWER_SIZE_BYTES = 64 * 1024 * 1024;
+/** Largest answer read: twice the logs of a full block, which takes a third of a second to parse. */
+const MAX_ANSWER_SIZE_BYTES = 32 * 1024 * 1024;
 
 /** Characters of a foreign error message that are repeated. */
 const MAX_REASON_LENGTH = 200;
@@ -66,6 +66,7 @@ export class JsonRpc {
   /**
    * @throws CodedError `EL_UNAVAILABLE`: no answer, or one that `schema` refuses.
    * @throws CodedError `EL_REFUSED`: a JSON-RPC error, its number in the field `rpcCode`.
+   * @throws CodedError `EL_ANSWER_TOO_LARGE`: the client is there, but too much was asked for.
    */
   async request<T>(kind: CallKind, method: string, params: unknown[], schema: ZodType<T>): Promise<T> {
     if (this.#lossReason !== null && this.#deps.clock.monotonicMs() < this.#nextTryMs) throw this.#unavailable();
@@ -88,6 +89,15 @@ export class JsonRpc {
             "EL_REFUSED",
             `The execution client refused ${method}: ${words}`,
             { method, rpcCode: refusal.code, reason: words },
+            error,
+          );
+        }
+        if (isTooLarge(error)) {
+          this.#answered();
+          throw new CodedError(
+            "EL_ANSWER_TOO_LARGE",
+            `The answer to ${method} is too large to read`,
+            { method },
             error,
           );
         }
@@ -132,6 +142,10 @@ export class JsonRpc {
 
 function isTimeout(error: unknown): boolean {
   return error instanceof BaseError && error.walk((cause) => cause instanceof TimeoutError) !== null;
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof BaseError && error.walk((cause) => cause instanceof ResponseBodyTooLargeError) !== null;
 }
 
 /** The innermost cause says it best ("connect ECONNREFUSED 127.0.0.1:8545"); viem's own words repeat the request. */

@@ -453,6 +453,35 @@ describe("follower in a simulation", () => {
     await recorder.follower.stop();
   });
 
+  test("catches up where the client answers few messages at once, and loses nothing by a failure", async () => {
+    const chain = new SimulatedChain(seededRandom(9));
+    let block = chain.canonical;
+    while (block.number < 300) block = chain.grow(block);
+    chain.canonical = block;
+    const asked: number[] = [];
+    let failed = false;
+    const source: MessageSource = {
+      getMessages: (hash) => chain.getMessages(hash),
+      async getMessagesInRange(from, to) {
+        asked.push(from);
+        if (from > 100 && !failed) {
+          failed = true;
+          throw new CodedError("EL_UNAVAILABLE", "away");
+        }
+        const messages = await chain.getMessagesInRange(from, to);
+        if (messages.length > 40) throw new CodedError("EL_ANSWER_TOO_LARGE", "too large");
+        return messages;
+      },
+    };
+    const recorder = new Recorder(source, 1);
+    recorder.follower.setHead([block]);
+    await recorder.caughtUp();
+    expect(recorder.follower.treeCount).toBe(block.leaves.length);
+    expect(asked).toEqual([...asked].sort((a, b) => a - b));
+    expect(asked.length).toBeLessThan(60);
+    await recorder.follower.stop();
+  });
+
   test("stops at once in the middle of a wait or a call, and tells nothing after", async () => {
     const chain = new SimulatedChain(seededRandom(6));
     chain.failureRate = 1;

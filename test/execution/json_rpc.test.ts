@@ -76,6 +76,24 @@ describe("json-rpc", () => {
     expect(changes).toEqual([]);
   });
 
+  test("an answer that is too large is not read, and the execution client is not away", async () => {
+    const chunk = Buffer.alloc(1024 * 1024, " ");
+    const { rpc, changes } = connect(
+      await serve((_request, response) => {
+        response.writeHead(200, { "content-type": "application/json" });
+        let left = 40;
+        const write = () => {
+          while (left-- > 0) if (!response.write(chunk)) return void response.once("drain", write);
+          response.end();
+        };
+        write();
+      }),
+      10_000,
+    );
+    await expect(chainId(rpc)).rejects.toMatchObject({ code: "EL_ANSWER_TOO_LARGE" });
+    expect(changes).toEqual([]);
+  });
+
   test("a read survives a dropped connection, a write is sent once", async () => {
     let calls = 0;
     const listener: RequestListener = (request, response) => {
