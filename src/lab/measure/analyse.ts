@@ -257,7 +257,10 @@ class Analysis {
       })),
       cpuMsPerDelivery: ratio(sum(this.#processes.map(({ cpuMs }) => cpuMs)), delivered),
       links: this.#links,
-      clockErrorMs: round(Math.max(0, ...this.#processes.map(({ clockErrorMs }) => clockErrorMs))),
+      clockErrorMs:
+        this.#processes.length === 0
+          ? null
+          : round(Math.max(...this.#processes.map(({ clockErrorMs }) => clockErrorMs))),
       lostLines: sum(this.#processes.map(({ lost }) => lost)),
       brokenAtLine,
     };

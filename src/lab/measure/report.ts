@@ -87,7 +87,8 @@ export interface Report {
   }[];
   readonly cpuMsPerDelivery: number | null;
   readonly links: LinkUsage | null;
-  readonly clockErrorMs: number;
+  /** Null where the trace ends before it was told. */
+  readonly clockErrorMs: number | null;
   /** Lines that never came onto the disk: figures that count are then too low. */
   readonly lostLines: number;
   /** Where the trace was broken: line, from 1. */
