@@ -212,7 +212,10 @@ class Node implements RunningNode {
       publish: (ssz, evenIfSeen) =>
         this.#network.publish(operations.triggeredExit.topic, this.#forkDigest(), ssz, { evenIfSeen }),
       isSynced: () => this.#chain.isSynced(),
-      penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
+      penalize: (peerId, count) => {
+        // A few blocks behind, such as where this machine is slow, the others know roots that we do not.
+        if (this.#chain.isCurrent()) this.#network.penalize(peerId, "parkedExpired", count);
+      },
       slotMs: config.SLOT_DURATION_MS,
       journal: kept?.journal ?? null,
       restored: kept?.restored ?? [],

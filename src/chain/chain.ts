@@ -32,7 +32,7 @@ import { PayloadVerifier } from "./payloads.ts";
 import type { ChainNetwork, PackTriggeredExits, PeerStatus, WireBlock } from "./ports.ts";
 import type { SlashingProtection } from "./slashing_protection.ts";
 import { SlotClock } from "./slot_clock.ts";
-import { Sync } from "./sync.ts";
+import { STALE_HEAD_SLOTS, Sync } from "./sync.ts";
 import { ValidatorDuties } from "./validator_duties.ts";
 
 export interface IncludedExit {
@@ -140,8 +140,8 @@ export interface Chain {
   /** Not to be written to, but cloned. Null where it is not kept. */
   getState(id: ChainId): CachedState | null;
   isSynced(): boolean;
-  /** Slots that our head is behind the best credible peer. */
-  syncDistance(): number;
+  /** Whether the head is no older than the last few slots; synced may be an older one too. */
+  isCurrent(): boolean;
   status(): PeerStatus & { forkDigest: Uint8Array; earliestAvailableSlot: number };
   /** Canonical blocks, ascending. */
   blocksByRange(startSlot: number, count: number): AsyncIterable<WireBlock>;
@@ -201,7 +201,8 @@ class ComposedChain implements Chain {
     const pool = new AttestationPool();
     const isBadBlock = (root: RootHex) => importer.isBad(root);
     this.attestations = new AttestationHandler({ config, clock, forkChoice, isBadBlock, pool, slots, store });
-    this.sync = new Sync({ config, forkChoice, importer, logger, network, slots, store });
+    const headSlot = () => this.canonical.head.slot;
+    this.sync = new Sync({ config, forkChoice, headSlot, importer, logger, network, slots, store });
     this.duties = new ValidatorDuties(
       {
         ...{ config, forkChoice, importer, logger, network, payloads, slots, store },
@@ -302,8 +303,8 @@ class ComposedChain implements Chain {
     return this.sync.isSynced();
   }
 
-  syncDistance(): number {
-    return Math.max(0, this.sync.targetSlot() - this.canonical.head.slot);
+  isCurrent(): boolean {
+    return this.slots.currentSlot - this.canonical.head.slot < STALE_HEAD_SLOTS;
   }
 
   status() {

@@ -18,6 +18,8 @@ export interface SyncDeps {
   readonly forkChoice: ForkChoice;
   readonly importer: BlockImporter;
   readonly network: ChainNetwork;
+  /** The head's, as of the last import or slot: asked for with each gossiped exit, and fork choice costs milliseconds. */
+  readonly headSlot: () => number;
   readonly logger: Logger;
 }
 
@@ -40,7 +42,7 @@ const MAX_FAULT_SLOTS = 256;
 /** Peers asked for a new status in a slot in which our head is behind. */
 const MAX_STATUS_REQUESTS_PER_SLOT = 4;
 /** A head that is older than this asks around; two empty slots in a row are common. */
-const STALE_HEAD_SLOTS = 3;
+export const STALE_HEAD_SLOTS = 3;
 
 interface Batch {
   readonly peerId: string;
@@ -89,14 +91,14 @@ export class Sync {
   /** Whether our head is recent, or no peer that we still believe is ahead of it: then the chain itself stands still. */
   isSynced(): boolean {
     const { currentSlot } = this.deps.slots;
-    if (currentSlot - this.headSlot() <= SYNCED_DISTANCE_SLOTS) return true;
+    if (currentSlot - this.deps.headSlot() <= SYNCED_DISTANCE_SLOTS) return true;
     const isStarting = this.startSlot === null || currentSlot - this.startSlot < STARTUP_GRACE_SLOTS;
     return !isStarting && this.peersAhead().length === 0;
   }
 
   /** The most advanced head that a peer claims credibly, our own where none is ahead. */
   targetSlot(): number {
-    let target = this.headSlot();
+    let target = this.deps.headSlot();
     for (const peerId of this.peersAhead()) target = Math.max(target, this.statuses.get(peerId)?.headSlot ?? 0);
     return target;
   }
@@ -107,7 +109,7 @@ export class Sync {
     this.startSlot ??= slot;
     for (const { parentRoot, peerId } of importer.pending.missingParents())
       void this.requestAncestors(parentRoot, peerId);
-    if (slot - this.headSlot() >= STALE_HEAD_SLOTS) {
+    if (slot - this.deps.headSlot() >= STALE_HEAD_SLOTS) {
       const peerIds = this.credible(network.peerIds());
       const some = peerIds
         .slice(0, MAX_STATUS_REQUESTS_PER_SLOT)
@@ -174,11 +176,11 @@ export class Sync {
    */
   private async run(): Promise<void> {
     let alone: string | null = null;
-    let fromSlot = this.headSlot() + 1;
+    let fromSlot = this.deps.headSlot() + 1;
     for (let peers = this.peersAhead(); peers.length > 0 && !this.stopped; peers = this.peersAhead()) {
       if (alone !== null && !peers.includes(alone)) {
         alone = null;
-        fromSlot = this.headSlot() + 1;
+        fromSlot = this.deps.headSlot() + 1;
       }
       const round = await this.fetchAndImport(alone === null ? peers : [alone], fromSlot);
       fromSlot = round.nextSlot;
@@ -306,15 +308,10 @@ export class Sync {
     }
   }
 
-  private headSlot(): number {
-    const { forkChoice } = this.deps;
-    return forkChoice.get(forkChoice.getHead())?.slot ?? 0;
-  }
-
   /** Connected peers that claim a head that we do not have, more than a slot ahead of ours and not in the future. */
   private peersAhead(): string[] {
     const { forkChoice, network, slots } = this.deps;
-    const headSlot = this.headSlot();
+    const headSlot = this.deps.headSlot();
     return this.credible(network.peerIds()).filter((peerId) => {
       const status = this.statuses.get(peerId);
       if (status === undefined || status.headSlot <= headSlot + 1 || !slots.hasStarted(status.headSlot)) return false;

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { ForkChoice } from "../../src/chain/fork_choice.ts";
 import type { WireBlock } from "../../src/chain/ports.ts";
 import { loadState } from "../../src/state/beacon_state.ts";
 import { SLOT_MS, TestNetwork, type TestNode } from "./network.ts";
@@ -37,10 +38,22 @@ describe("sync", () => {
     expect(late.chain.isSynced()).toBe(false);
     network.introduce(late, first);
     expect(late.chain.isSynced()).toBe(false);
-    expect(late.chain.syncDistance()).toBe(11);
+    expect(late.chain.isCurrent()).toBe(false);
     await network.settle();
     expect(late.chain.isSynced()).toBe(true);
+    expect(late.chain.isCurrent()).toBe(true);
     expect(late.chain.head.root).toBe(first.chain.head.root);
+    await network.run(3);
+    expect([late.chain.isSynced(), late.chain.isCurrent()]).toEqual([true, false]);
+  });
+
+  it("asks fork choice nothing to tell whether it is synced", async () => {
+    network = TestNetwork.withNodes(1);
+    const [node] = network.nodes as [TestNode];
+    await network.run(2);
+    const getHead = vi.spyOn((node.chain as unknown as { forkChoice: ForkChoice }).forkChoice, "getHead");
+    expect(node.chain.isSynced()).toBe(true);
+    expect(getHead).not.toHaveBeenCalled();
   });
 
   it("holds a node that starts with an old head for synced only when no peer has told of a newer one for some slots", async () => {
