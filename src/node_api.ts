@@ -10,11 +10,12 @@ import type {
   SubmitOutcome,
   SyncingStatus,
 } from "./api/backend.ts";
+import { blockRootOf } from "./chain/block.ts";
 import type { Chain, ChainId, HeadEvent } from "./chain/chain.ts";
 import type { Network } from "./network/network.ts";
 import type { NodeExits } from "./node_exits.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
-import { TriggeredExit } from "./spec/types.ts";
+import type { TriggeredExit } from "./spec/types.ts";
 import type { CachedState } from "./state/beacon_state.ts";
 
 /** The part of a chain that the API's questions need. */
@@ -60,7 +61,7 @@ export class NodeApi implements ApiBackend {
     this.tell({ topic: "block", slot, block: fromHex(root), executionOptimistic });
   }
 
-  tellHead({ root, slot, optimistic, added }: HeadEvent): void {
+  tellHead({ root, slot, optimistic }: HeadEvent): void {
     const state = this.#deps.chain.getState(root);
     if (state === null) return;
     const { epochCtx } = state;
@@ -70,7 +71,7 @@ export class NodeApi implements ApiBackend {
       slot,
       block: fromHex(root),
       state: state.hashTreeRoot(),
-      epochTransition: added.length > 0 && (added[0]?.slot ?? slot) <= slot && slot === firstSlotOfEpoch,
+      epochTransition: slot === firstSlotOfEpoch,
       previousDutyDependentRoot: fromHex(epochCtx.currentDecisionRoot),
       currentDutyDependentRoot: fromHex(epochCtx.nextDecisionRoot),
       executionOptimistic: optimistic,
@@ -144,10 +145,11 @@ export class NodeApi implements ApiBackend {
 
   async getState(id: ChainPointId): Promise<ApiState | null> {
     const { chain } = this.#deps;
-    const chainId = toChainId(id);
-    const state = chain.getState(chainId);
+    const state = chain.getState(toChainId(id));
     if (state === null) return null;
-    const found = await chain.getBlock(chainId);
+    // A block's root finds a state too, and is not that state's.
+    if (id.kind === "root" && Buffer.compare(state.hashTreeRoot(), id.root) !== 0) return null;
+    const found = await chain.getBlock(blockRootOf(state));
     return {
       epoch: Math.floor(state.slot / SLOTS_PER_EPOCH),
       previousJustified: state.previousJustifiedCheckpoint,
@@ -159,8 +161,8 @@ export class NodeApi implements ApiBackend {
     };
   }
 
-  listTriggeredExits(): TriggeredExit[] {
-    return Array.from(this.#deps.pool.pending(), ({ ssz }) => TriggeredExit.deserialize(ssz));
+  listTriggeredExits(): Uint8Array[] {
+    return Array.from(this.#deps.pool.pending(), ({ ssz }) => ssz);
   }
 
   async submitTriggeredExits(exits: readonly TriggeredExit[]): Promise<SubmitOutcome[]> {

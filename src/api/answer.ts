@@ -4,6 +4,8 @@ export interface Answer {
   readonly status: number;
   /** JSON; none is sent where it is undefined. */
   readonly body?: unknown;
+  /** JSON text instead, made as fast as the reader takes it. */
+  readonly parts?: Iterable<string>;
 }
 
 /** One item of a list that was refused, in the Beacon API's form with a reason code beside it. */

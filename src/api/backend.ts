@@ -123,7 +123,8 @@ export interface ApiBackend {
   getGenesis(): phase0.Genesis | null;
   getHeader(id: ChainPointId): Promise<ApiHeader | null>;
   getState(id: ChainPointId): Promise<ApiState | null>;
-  listTriggeredExits(): readonly TriggeredExit[];
+  /** The SSZ of each that waits for a block. */
+  listTriggeredExits(): readonly Uint8Array[];
   /** Judges each by gossip's verdict function, keeps and publishes the good ones; one outcome each, in order. */
   submitTriggeredExits(triggeredExits: readonly TriggeredExit[]): Promise<readonly SubmitOutcome[]>;
   /** Calls `listener` for every event until the returned function is called. */

@@ -1,12 +1,11 @@
 /** `/eth/v1/beacon`: the chain, and the pool of triggered exits. */
 import { getValidatorStatus, ssz } from "@lodestar/types";
 import { toHex } from "@lodestar/utils";
-import { TriggeredExit } from "../spec/types.ts";
 import { type Answer, data, failure, type ItemFailure } from "./answer.ts";
 import type { ApiBackend, ApiState, ChainPointMeta, SubmitOutcome } from "./backend.ts";
 import { parseChainPointId, parseValidatorId } from "./ids.ts";
 import { REFUSALS } from "./refusal.ts";
-import { parseTriggeredExit } from "./triggered_exit_json.ts";
+import { listTriggeredExitsText, parseTriggeredExit } from "./triggered_exit_json.ts";
 
 /** Items of one POST: parsing them takes 6 ms (44 µs each), within which gossip waits. The rest goes into another. */
 export const MAX_SUBMITTED_EXITS = 128;
@@ -59,7 +58,7 @@ export async function getValidator(backend: ApiBackend, stateId: string, validat
 }
 
 export function getPoolTriggeredExits(backend: ApiBackend): Answer {
-  return data(backend.listTriggeredExits().map((exit) => TriggeredExit.toJson(exit)));
+  return { status: 200, parts: listTriggeredExitsText(backend.listTriggeredExits()) };
 }
 
 /** Takes one exit or a list; publishes the good ones even where others fail. */

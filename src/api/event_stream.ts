@@ -4,6 +4,7 @@ import { toHex } from "@lodestar/utils";
 import type { CancelTimer, Clock } from "../base/clock.ts";
 import { TriggeredExit } from "../spec/types.ts";
 import type { ApiEvent } from "./backend.ts";
+import { triggeredExitText } from "./triggered_exit_json.ts";
 
 export const EVENT_TOPICS = ["triggered_exit", "block", "head", "finalized_checkpoint"] as const;
 export type EventTopic = (typeof EVENT_TOPICS)[number];
@@ -60,7 +61,7 @@ export class EventStreams {
     let text: string | undefined;
     for (const stream of this.#streams) {
       if (!stream.topics.has(event.topic)) continue;
-      text ??= `event: ${event.topic}\ndata: ${JSON.stringify(eventJson(event))}\n\n`;
+      text ??= `event: ${event.topic}\ndata: ${eventText(event)}\n\n`;
       write(stream, text);
     }
   }
@@ -77,10 +78,13 @@ function write({ response }: Stream, text: string): void {
   if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
 }
 
-function eventJson(event: ApiEvent): unknown {
+function eventText(event: ApiEvent): string {
+  if (event.topic === "triggered_exit") return triggeredExitText(TriggeredExit.serialize(event.triggeredExit));
+  return JSON.stringify(eventJson(event));
+}
+
+function eventJson(event: Exclude<ApiEvent, { topic: "triggered_exit" }>): unknown {
   switch (event.topic) {
-    case "triggered_exit":
-      return TriggeredExit.toJson(event.triggeredExit);
     case "block":
       return {
         slot: String(event.slot),

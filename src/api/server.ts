@@ -1,4 +1,5 @@
 /** The HTTP server: routes, limits, and the one place where a throw becomes an answer. */
+import { Readable } from "node:stream";
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
@@ -134,8 +135,9 @@ function handleFailures(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-function send(reply: FastifyReply, answer: Answer): FastifyReply {
-  return reply.code(answer.status).send(answer.body);
+function send(reply: FastifyReply, { status, body, parts }: Answer): FastifyReply {
+  if (parts === undefined) return reply.code(status).send(body);
+  return reply.code(status).type("application/json").send(Readable.from(parts));
 }
 
 /** `?a=1&a=2` and `?a=1,2` alike. */

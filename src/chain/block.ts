@@ -67,10 +67,21 @@ export function toChainBlock(config: MessageBusBeaconConfig, signedBlock: Signed
   };
 }
 
-/** The block that `state` is the post state of, as far as a state tells. */
-export function anchorBlockOf(state: CachedState): ChainBlock {
+/** Of the block that `state` is the post state of. */
+export function blockRootOf(state: CachedState): RootHex {
+  return toRootHex(ssz.phase0.BeaconBlockHeader.hashTreeRoot(headerOf(state)));
+}
+
+/** The post state's own root is not in the state: it is filled in with the next slot. */
+function headerOf(state: CachedState): phase0.BeaconBlockHeader {
   const header = ssz.phase0.BeaconBlockHeader.clone(state.latestBlockHeader);
   if (ssz.Root.equals(header.stateRoot, ZERO_ROOT)) header.stateRoot = state.hashTreeRoot();
+  return header;
+}
+
+/** The block that `state` is the post state of, as far as a state tells. */
+export function anchorBlockOf(state: CachedState): ChainBlock {
+  const header = headerOf(state);
   const { blockHash, blockNumber } = state.latestExecutionPayloadHeader;
   return {
     root: toRootHex(ssz.phase0.BeaconBlockHeader.hashTreeRoot(header)),

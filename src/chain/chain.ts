@@ -280,21 +280,21 @@ class ComposedChain implements Chain {
     const known = this.findUnfinalized(id);
     if (known !== null) {
       const { root } = known;
-      const canonical = this.canonical.includes(known);
       return {
-        block: known,
-        canonical,
+        // Of an anchor after a restart, the state tells no signature.
+        block: (known.signedBlock === null ? await this.findArchived(root) : null) ?? known,
+        canonical: this.canonical.includes(known),
         finalized: root === this.finalized.root,
         optimistic: !this.forkChoice.isVerified(root),
       };
     }
-    if (id === this.anchor.slot || id === this.anchor.root) return { block: this.anchor, ...FINAL };
-    const archived = typeof id === "number" ? await this.archive.getBySlot(id) : await this.archive.getByRoot(id);
-    return archived === null ? null : { block: deserializeBlock(this.config, archived), ...FINAL };
+    const archived = await this.findArchived(id);
+    if (archived !== null) return { block: archived, ...FINAL };
+    return id === this.anchor.slot || id === this.anchor.root ? { block: this.anchor, ...FINAL } : null;
   }
 
   getState(id: ChainId): CachedState | null {
-    if (id === "genesis" || id === this.anchor.slot) return this.anchor.slot === 0 ? this.anchorState : null;
+    if (id === "genesis" || id === 0) return this.anchor.slot === 0 ? this.anchorState : null;
     const block = this.findUnfinalized(id) ?? this.findByStateRoot(id);
     return block === null ? null : this.store.getState(block.root);
   }
@@ -463,6 +463,11 @@ class ComposedChain implements Chain {
       if (status !== "VALID" && block !== null && root !== this.finalized.root) numbers.add(block.payload.blockNumber);
     }
     return numbers;
+  }
+
+  private async findArchived(id: number | RootHex): Promise<ChainBlock | null> {
+    const archived = typeof id === "number" ? await this.archive.getBySlot(id) : await this.archive.getByRoot(id);
+    return archived === null ? null : deserializeBlock(this.config, archived);
   }
 
   private findUnfinalized(id: ChainId): ChainBlock | null {

@@ -105,7 +105,7 @@ export class TestBackend implements ApiBackend {
   }
 
   listTriggeredExits() {
-    return this.pool;
+    return this.pool.map((exit) => TriggeredExit.serialize(exit));
   }
 
   async submitTriggeredExits(exits: readonly TriggeredExit[]): Promise<SubmitOutcome[]> {

@@ -11,6 +11,8 @@ import { type ApiServer, MAX_BODY_BYTES, startApiServer } from "../../src/api/se
 import { systemClock } from "../../src/base/clock.ts";
 import { CodedError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/log.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { TRIGGERED_EXIT_SIZE_BYTES } from "../../src/spec/constants.ts";
 import { TriggeredExit } from "../../src/spec/types.ts";
 import { BLOCK_ROOT, STATE_ROOT, TestBackend, triggeredExit } from "./backend.ts";
 
@@ -208,6 +210,28 @@ describe("beacon routes", () => {
   test("pool: lists what it holds", async () => {
     backend.pool.push(triggeredExit(1));
     expect(await get(POOL)).toEqual({ status: 200, body: { data: [exitJson(1)] } });
+  });
+
+  test("pool: lists none, and more than one part of the answer holds, in the Beacon API's form", async () => {
+    expect(await get(POOL)).toEqual({ status: 200, body: { data: [] } });
+    const random = seededRandom(1);
+    for (let i = 0; i < 200; i++) {
+      backend.pool.push(TriggeredExit.deserialize(random.bytes(TRIGGERED_EXIT_SIZE_BYTES)));
+    }
+    const { body } = await get(POOL);
+    const lowerCase = JSON.stringify({ data: backend.pool.map((exit) => TriggeredExit.toJson(exit)) }).toLowerCase();
+    expect(body).toEqual(JSON.parse(lowerCase));
+  });
+
+  test("pool: a full one is listed while other things go on", async () => {
+    const exit = triggeredExit(1);
+    for (let i = 0; i < 4_000; i++) backend.pool.push(exit);
+    const answer = get(POOL);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    expect(((await answer).body as { data: unknown[] }).data).toHaveLength(4_000);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
   });
 });
 

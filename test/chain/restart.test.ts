@@ -81,6 +81,9 @@ describe("restart", () => {
     const restarted: TestNode = network.addNode(halves[1] as number[], { anchorState, archive: again, protectionPath });
     expect(restarted.chain.finalized).toEqual(finalized);
     expect((await collect(restarted.chain.blocksByRange(1, 20))).length).toBe(20);
+    const found = await restarted.chain.getBlock("finalized");
+    expect(found?.block.header).toEqual((await first.chain.getBlock(finalized.root))?.block.header);
+    expect(restarted.chain.getState(found?.block.slot as number)?.slot).toBe(found?.block.slot);
     await network.run(24);
     expect(restarted.chain.head.root).toBe(first.chain.head.root);
     expect(first.chain.finalized.epoch).toBeGreaterThanOrEqual(6);
