@@ -10,14 +10,15 @@ import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { createIdentity } from "../../src/network/identity.ts";
 import { median } from "../measure.ts";
-import type {
-  EndpointAnswer,
-  EndpointKind,
-  EndpointRequest,
-  NetworkSpec,
-  RelayAnswer,
-  RelayName,
-  RelayRequest,
+import {
+  type EndpointAnswer,
+  type EndpointKind,
+  type EndpointRequest,
+  type NetworkSpec,
+  PARTS,
+  type RelayAnswer,
+  type RelayName,
+  type RelayRequest,
 } from "./protocol.ts";
 
 const { values: flags } = parseArgs({
@@ -28,6 +29,8 @@ const { values: flags } = parseArgs({
     messages: { type: "string", default: "2000" },
     fanout: { type: "string" },
     load: { type: "string" },
+    /** Our stack without each of its parts, instead of the comparison of stacks. */
+    parts: { type: "boolean", default: false },
     /** Writes the relays' CPU profiles there. */
     "cpu-prof-dir": { type: "string" },
     save: { type: "boolean", default: false },
@@ -47,12 +50,10 @@ interface Subject {
 }
 
 const REFERENCE: Subject = { relay: "stock", endpoints: "stock" };
-const SUBJECTS: readonly Subject[] = [
-  REFERENCE,
-  { relay: "msgbus", endpoints: "msgbus" },
-  { relay: "msgbus", endpoints: "stock" },
-  { relay: "stock transport", endpoints: "stock" },
-];
+const OURS: Subject = { relay: "msgbus", endpoints: "msgbus" };
+const SUBJECTS: readonly Subject[] = flags.parts
+  ? [REFERENCE, OURS, ...PARTS.map((part): Subject => ({ relay: `no ${part}`, endpoints: "msgbus" }))]
+  : [REFERENCE, OURS, { relay: "msgbus", endpoints: "stock" }, { relay: "stock transport", endpoints: "stock" }];
 
 /** Of our own network against a stock one. */
 const GOALS: readonly { fanout: number; load: Load; atMost: number }[] = [
@@ -252,7 +253,7 @@ function summarize(
 ): Row {
   const delays = rounds.flatMap(({ delaysUs }) => delaysUs).sort((a, b) => a - b);
   const quantile = (share: number) => delays[Math.min(delays.length - 1, Math.floor(delays.length * share))] ?? 0;
-  const ours = subject.relay === "msgbus" && subject.endpoints === "msgbus";
+  const ours = subject === OURS;
   const goal = GOALS.find((candidate) => ours && candidate.fanout === fanout && candidate.load === load);
   return {
     fanout,
@@ -289,7 +290,7 @@ function cells(row: Row): string[] {
 }
 
 const HEADER = ["load", "relay", "endpoints", "CPU/message", "ratio", "goal", "delay p50", "p99", "messages/s", "RSS"];
-const WIDTHS = [18, 16, 10, 12, 7, 10, 10, 10, 11, 8];
+const WIDTHS = [18, 19, 10, 12, 7, 10, 10, 10, 11, 8];
 
 function print(row: readonly string[]): void {
   process.stdout.write(`${row.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join(" ")}\n`);

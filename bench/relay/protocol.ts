@@ -1,8 +1,18 @@
 /** What `main.ts` and its processes tell each other over their IPC channel, and the names of what is compared. */
 
-/** A relay's stack; `main.ts` says what each is for. */
-export const RELAYS = ["stock", "stock transport", "msgbus"] as const;
-export type RelayName = (typeof RELAYS)[number];
+/** What our stack adds to the library's, for leaving it out. */
+export const PARTS = [
+  "gathered RPCs",
+  "shared encoding",
+  "held updates",
+  "one write",
+  "lean noise",
+  "noise cipher",
+] as const;
+export type Part = (typeof PARTS)[number];
+
+/** A relay's stack: all of the library's, our node on the library's transport, or our own, whole or without a part. */
+export type RelayName = "stock" | "stock transport" | "msgbus" | `no ${Part}`;
 
 /** The stack of publisher and sinks. */
 export type EndpointKind = "stock" | "msgbus";

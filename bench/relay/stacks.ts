@@ -17,11 +17,25 @@ import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
 import type { GossipsubInternals } from "../../src/network/gossipsub_internals.ts";
 import type { StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
+import { leanNoise } from "../../src/network/transport/lean_noise.ts";
+import { noiseCrypto } from "../../src/network/transport/noise_crypto.ts";
+import { gatheredRpcs, sharedEncoding } from "../../src/network/transport/outbound_rpcs.ts";
 import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../src/network/transport/stack.ts";
 import { FORK_DIGEST, PAYLOAD_BYTES, type RelayName, SLOT_MS, SLOTS_PER_EPOCH } from "./protocol.ts";
 
 const TOPIC = formatTopic("triggered_exit", FORK_DIGEST);
 const LISTEN = ["/ip4/127.0.0.1/tcp/0"];
+
+const STACKS: Record<Exclude<RelayName, "stock">, TransportStack> = {
+  "stock transport": STOCK_STACK,
+  msgbus: FAST_STACK,
+  "no gathered RPCs": { ...FAST_STACK, gossip: [sharedEncoding] },
+  "no shared encoding": { ...FAST_STACK, gossip: [gatheredRpcs] },
+  "no held updates": { ...FAST_STACK, muxer: STOCK_STACK.muxer },
+  "no one write": { ...FAST_STACK, transport: STOCK_STACK.transport },
+  "no lean noise": { ...FAST_STACK, encrypter: () => noise({ crypto: noiseCrypto }) },
+  "no noise cipher": { ...FAST_STACK, encrypter: () => leanNoise(noise()) },
+};
 
 export interface BenchNode {
   readonly address: string;
@@ -44,7 +58,7 @@ export interface NodeSpec {
 
 export function startBenchNode(spec: NodeSpec): Promise<BenchNode> {
   if (spec.stack === "stock") return startStock(spec);
-  return startMsgbus(spec, spec.stack === "msgbus" ? FAST_STACK : STOCK_STACK);
+  return startMsgbus(spec, STACKS[spec.stack]);
 }
 
 /** Everything by default, but for signatures, which Ethereum's gossip has none of. */

@@ -1,6 +1,7 @@
 /**
- * Noise whose streams send past their buffers (`direct_send.ts`), and that finds the end of what has come without an exception. The library's length decoder throws where fewer than two bytes
- * are left, that is after each chunk, and an error with its stack is 4 % of what a relay does at 500 messages a second.
+ * Noise whose streams send past their buffers (`direct_send.ts`) and find the end of what has come without an exception:
+ * the library's length decoder throws where fewer than two bytes are left, that is after each chunk, and an error with its
+ * stack is 4 % of what a relay does at 500 messages a second.
  * @spec libp2p/specs noise/README.md#wire-format
  */
 import type { ConnectionEncrypter, MessageStream } from "@libp2p/interface";
