@@ -171,7 +171,7 @@ class Analysis {
       const inTime = deliveries.filter((delivery) => delivery.t - t <= deadlineMs * 1000);
       late += deliveries.length - inTime.length;
       delivered += inTime.length;
-      payload += inTime.length * (this.#header.payloadBytes[index] ?? 0);
+      payload += deliveries.length * (this.#header.payloadBytes[index] ?? 0);
       groups.push(Float64Array.from(inTime, (delivery) => (delivery.t - t) / 1000));
       const [first] = inTime;
       const last = inTime.at(-1);
@@ -220,7 +220,7 @@ class Analysis {
         ratio: ratio(delivered, pairs - undecided),
         bounds: pairs === 0 ? null : { low: round6(delivered / pairs), high: round6((delivered + undecided) / pairs) },
       },
-      duplicates: { copies: this.#copies, perDelivery: ratio(this.#copies, delivered) },
+      duplicates: { copies: this.#copies, perDelivery: ratio(this.#copies, delivered + late) },
       bytes: {
         payload,
         rpcIn: this.#rpcIn,
@@ -255,7 +255,7 @@ class Analysis {
         cpuPerNode: round6(cpuMs / wallMs / length),
         rssBytesPerNode: Math.round(rssBytes / length),
       })),
-      cpuMsPerDelivery: ratio(sum(this.#processes.map(({ cpuMs }) => cpuMs)), delivered),
+      cpuMsPerDelivery: ratio(sum(this.#processes.map(({ cpuMs }) => cpuMs)), delivered + late),
       links: this.#links,
       clockErrorMs:
         this.#processes.length === 0

@@ -91,8 +91,8 @@ describe("analysis", () => {
         ratio: 0.666667,
         bounds: { low: 0.666667, high: 0.666667 },
       },
-      duplicates: { copies: 1, perDelivery: 0.25 },
-      bytes: { payload: 4000, rpcOut: 1200, rpcIn: 1100, socketOut: 6000, rpcPerPayload: 0.3, socketPerPayload: 1.5 },
+      duplicates: { copies: 1, perDelivery: 0.2 },
+      bytes: { payload: 5000, rpcOut: 1200, rpcIn: 1100, socketOut: 6000, rpcPerPayload: 0.24, socketPerPayload: 1.2 },
       control: { ihave: { count: 1, ids: 2 }, prune: { count: 1, ids: 0 }, graft: { count: 0 } },
       hops: { last: { count: 2, max: 3 }, histogram: [2, 1, 1] },
       timeToAllMs: { complete: 1, distribution: { max: 40 } },
@@ -101,7 +101,7 @@ describe("analysis", () => {
       validationMs: { p50: 0.05, max: 0.07 },
       publishLateMs: { max: 0.3 },
       processes: [{ nodes: 4, loopP99Ms: 3, cpuPerNode: 0.025, rssBytesPerNode: 100e6 }],
-      cpuMsPerDelivery: 180,
+      cpuMsPerDelivery: 144,
       clockErrorMs: 0.05,
     });
     // Of all pairs: two were never delivered.
