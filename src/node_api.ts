@@ -1,5 +1,4 @@
 /** The API's questions answered from the node's parts. */
-import { toHexString } from "@chainsafe/ssz";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import type {
   ApiBackend,
@@ -10,8 +9,10 @@ import type {
   SubmitOutcome,
   SyncingStatus,
 } from "./api/backend.ts";
-import { blockRootOf } from "./chain/block.ts";
-import type { Chain, ChainId, HeadEvent } from "./chain/chain.ts";
+import { blockRootOf, fromRootHex, toRootHex } from "./chain/block.ts";
+import type { Chain } from "./chain/chain.ts";
+import type { HeadEvent } from "./chain/events.ts";
+import type { ChainId } from "./chain/history.ts";
 import type { Network } from "./network/network.ts";
 import type { NodeExits } from "./node_exits.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
@@ -58,7 +59,7 @@ export class NodeApi implements ApiBackend {
   }
 
   tellBlock(slot: number, root: string, executionOptimistic: boolean): void {
-    this.tell({ topic: "block", slot, block: fromHex(root), executionOptimistic });
+    this.tell({ topic: "block", slot, block: fromRootHex(root), executionOptimistic });
   }
 
   tellHead({ root, slot, optimistic }: HeadEvent): void {
@@ -69,11 +70,11 @@ export class NodeApi implements ApiBackend {
     this.tell({
       topic: "head",
       slot,
-      block: fromHex(root),
+      block: fromRootHex(root),
       state: state.hashTreeRoot(),
       epochTransition: slot === firstSlotOfEpoch,
-      previousDutyDependentRoot: fromHex(epochCtx.currentDecisionRoot),
-      currentDutyDependentRoot: fromHex(epochCtx.nextDecisionRoot),
+      previousDutyDependentRoot: fromRootHex(epochCtx.currentDecisionRoot),
+      currentDutyDependentRoot: fromRootHex(epochCtx.nextDecisionRoot),
       executionOptimistic: optimistic,
     });
   }
@@ -81,7 +82,7 @@ export class NodeApi implements ApiBackend {
   tellFinalized(epoch: number, root: string): void {
     const state = this.#deps.chain.getState(root);
     if (state === null) return;
-    const block = fromHex(root);
+    const block = fromRootHex(root);
     this.tell({ topic: "finalized_checkpoint", block, state: state.hashTreeRoot(), epoch, executionOptimistic: false });
   }
 
@@ -135,7 +136,7 @@ export class NodeApi implements ApiBackend {
     const found = await this.#deps.chain.getBlock(toChainId(id));
     if (found === null) return null;
     return {
-      root: fromHex(found.block.root),
+      root: fromRootHex(found.block.root),
       canonical: found.canonical,
       header: found.block.header,
       executionOptimistic: found.optimistic,
@@ -185,10 +186,6 @@ function toChainId(id: ChainPointId): ChainId {
     case "slot":
       return id.slot;
     case "root":
-      return toHexString(id.root);
+      return toRootHex(id.root);
   }
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(hex.replace(/^0x/, ""), "hex"));
 }

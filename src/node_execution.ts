@@ -1,6 +1,6 @@
 /** The execution side of a node: its client, and the follower of the contract along the consensus chain's head. */
 import { toHex } from "@lodestar/utils";
-import type { HeadEvent } from "./chain/chain.ts";
+import type { HeadEvent } from "./chain/events.ts";
 import { AnvilEngine } from "./execution/anvil_engine.ts";
 import { type FollowedBlock, MessageFollower, type MessageOrigin } from "./execution/follower.ts";
 import type { NodeDeps } from "./node.ts";

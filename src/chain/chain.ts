@@ -11,22 +11,15 @@ import { asFulu, type CachedState } from "../state/beacon_state.ts";
 import type { ExecutionEngine } from "../state/execution_engine.ts";
 import { processSlots } from "../state/transition.ts";
 import { createStateView, type StateView } from "../state/view.ts";
-import { type ArchivedBlock, type BlockArchive, MemoryArchive } from "./archive.ts";
+import { type BlockArchive, MemoryArchive } from "./archive.ts";
 import { AttestationPool } from "./attestation_pool.ts";
 import { AttestationHandler, type AttestationVerdict } from "./attestations.ts";
-import {
-  anchorBlockOf,
-  type ChainBlock,
-  deserializeBlock,
-  fromRootHex,
-  type PayloadRef,
-  type SignedBlock,
-  serializeBlock,
-  toRootHex,
-} from "./block.ts";
+import { anchorBlockOf, type ChainBlock, fromRootHex, type SignedBlock } from "./block.ts";
 import { BlockStore } from "./block_store.ts";
 import { CanonicalChain } from "./canonical.ts";
+import type { BlockSummary, ChainEvents } from "./events.ts";
 import { type Checkpoint, ForkChoice, type RootHex } from "./fork_choice.ts";
+import { ChainHistory, type ChainId, type FoundBlock } from "./history.ts";
 import { BlockImporter, type BlockVerdict, checkpointsOf, type ImportOptions, type ImportOutcome } from "./import.ts";
 import { PayloadVerifier } from "./payloads.ts";
 import type { ChainNetwork, PackTriggeredExits, PeerStatus, WireBlock } from "./ports.ts";
@@ -34,62 +27,6 @@ import type { SlashingProtection } from "./slashing_protection.ts";
 import { SlotClock } from "./slot_clock.ts";
 import { STALE_HEAD_SLOTS, Sync } from "./sync.ts";
 import { ValidatorDuties } from "./validator_duties.ts";
-
-export interface IncludedExit {
-  /** 48 bytes. */
-  readonly pubkey: Uint8Array;
-  readonly validatorIndex: number;
-}
-
-/** A block as events tell of it. */
-export interface BlockSummary {
-  readonly slot: number;
-  readonly root: RootHex;
-  readonly payload: PayloadRef;
-  readonly triggeredExits: readonly IncludedExit[];
-}
-
-export interface HeadEvent extends BlockSummary {
-  /** Whether it or a block below it has an unverified payload. */
-  readonly optimistic: boolean;
-  /** Null where the new head stands on the old one. */
-  readonly reorg: {
-    /** Blocks that left the canonical chain. */
-    readonly depth: number;
-    readonly commonAncestor: BlockSummary;
-  } | null;
-  /** Newest first. */
-  readonly removed: readonly BlockSummary[];
-  /** Oldest first, up to the head. */
-  readonly added: readonly BlockSummary[];
-}
-
-export interface FinalizedEvent extends Checkpoint {
-  readonly slot: number;
-  /** Blocks that became final, oldest first, up to the finalized block. */
-  readonly blocks: readonly BlockSummary[];
-}
-
-export type ChainEvents = {
-  /** A block is imported, on any branch. */
-  block: [BlockSummary & { readonly optimistic: boolean }];
-  /** A validator's exit was set by a block, on any branch. */
-  exit_initiated: [IncludedExit & { readonly slot: number; readonly root: RootHex; readonly exitEpoch: number }];
-  head: [HeadEvent];
-  /** The payload of an imported block is verified now. */
-  verified: [BlockSummary];
-  finalized: [FinalizedEvent];
-};
-
-/** `head`, `finalized`, `justified`, `genesis`, a slot, or a root (of a block, or of a state where a state is asked for). */
-export type ChainId = "head" | "finalized" | "justified" | "genesis" | number | RootHex;
-
-export interface FoundBlock {
-  readonly block: ChainBlock;
-  readonly canonical: boolean;
-  readonly finalized: boolean;
-  readonly optimistic: boolean;
-}
 
 export interface ChainDeps {
   readonly config: MessageBusBeaconConfig;
@@ -119,7 +56,6 @@ export interface Chain {
   readonly head: BlockSummary & { readonly optimistic: boolean };
   readonly verifiedHead: RootHex;
   readonly finalized: Checkpoint;
-  readonly justified: Checkpoint;
   start(): void;
   /** Finishes the block in hand; drops the rest. */
   stop(): Promise<void>;
@@ -134,8 +70,6 @@ export interface Chain {
   importBlock(signedBlock: SignedBlock, options?: ImportOptions): Promise<ImportOutcome>;
   /** Values for validation; roots that only unverified payloads brought are left out of the head's. */
   views(): ChainViews;
-  /** Payloads on the head's branch that are neither verified nor final, by execution block number: for packing. */
-  unverifiedBlockNumbers(): ReadonlySet<number>;
   getBlock(id: ChainId): Promise<FoundBlock | null>;
   /** Not to be written to, but cloned. Null where it is not kept. */
   getState(id: ChainId): CachedState | null;
@@ -159,32 +93,33 @@ class ComposedChain implements Chain {
   readonly events = new EventEmitter<ChainEvents>();
   readonly slots: SlotClock;
   private readonly logger: Logger;
-  private readonly archive: BlockArchive;
   private readonly anchor: ChainBlock;
   private readonly anchorState: CachedState;
   private readonly store: BlockStore;
   private readonly forkChoice: ForkChoice;
   private readonly canonical: CanonicalChain;
+  private readonly history: ChainHistory;
   private readonly payloads: PayloadVerifier;
   private readonly importer: BlockImporter;
   private readonly attestations: AttestationHandler;
   private readonly sync: Sync;
   private readonly duties: ValidatorDuties;
   private cachedViews: ChainViews | null = null;
-  /** Finalized blocks on their way into the archive. */
-  private archiving: Promise<void> = Promise.resolve();
 
   constructor(deps: ChainDeps) {
     const { config, anchorState, clock, engine, logger, network } = deps;
     this.config = config;
     this.logger = logger;
-    this.archive = deps.archive ?? new MemoryArchive();
     this.anchorState = anchorState;
     this.anchor = anchorBlockOf(anchorState);
     this.slots = new SlotClock(clock, anchorState.genesisTime, config.SLOT_DURATION_MS);
     this.store = new BlockStore(this.anchor, anchorState);
     this.forkChoice = createForkChoice(this.anchor, anchorState, this.slots.currentSlot, this.store);
     this.canonical = new CanonicalChain(this.anchor);
+    this.history = new ChainHistory({
+      ...{ config, anchorState, logger, anchor: this.anchor, canonical: this.canonical },
+      ...{ forkChoice: this.forkChoice, store: this.store, archive: deps.archive ?? new MemoryArchive() },
+    });
     this.payloads = new PayloadVerifier(engine, clock, logger);
     const { forkChoice, payloads, slots, store } = this;
     this.importer = new BlockImporter(
@@ -232,10 +167,6 @@ class ComposedChain implements Chain {
     return this.forkChoice.finalized;
   }
 
-  get justified(): Checkpoint {
-    return this.forkChoice.justified;
-  }
-
   start(): void {
     this.slots.start();
   }
@@ -244,7 +175,7 @@ class ComposedChain implements Chain {
     this.slots.stop();
     this.attestations.stop();
     await Promise.all([this.importer.stop(), this.sync.stop()]);
-    await this.archiving;
+    await this.history.archived();
   }
 
   onGossipBlock(wireData: Uint8Array, context: { forkDigest: string; peerId: string }): BlockVerdict {
@@ -275,28 +206,20 @@ class ComposedChain implements Chain {
     return this.cachedViews;
   }
 
-  async getBlock(id: ChainId): Promise<FoundBlock | null> {
-    if (id === "genesis") return this.getBlock(0);
-    const known = this.findUnfinalized(id);
-    if (known !== null) {
-      const { root } = known;
-      return {
-        // Of an anchor after a restart, the state tells no signature.
-        block: (known.signedBlock === null ? await this.findArchived(root) : null) ?? known,
-        canonical: this.canonical.includes(known),
-        finalized: root === this.finalized.root,
-        optimistic: !this.forkChoice.isVerified(root),
-      };
-    }
-    const archived = await this.findArchived(id);
-    if (archived !== null) return { block: archived, ...FINAL };
-    return id === this.anchor.slot || id === this.anchor.root ? { block: this.anchor, ...FINAL } : null;
+  getBlock(id: ChainId): Promise<FoundBlock | null> {
+    return this.history.getBlock(id);
   }
 
   getState(id: ChainId): CachedState | null {
-    if (id === "genesis" || id === 0) return this.anchor.slot === 0 ? this.anchorState : null;
-    const block = this.findUnfinalized(id) ?? this.findByStateRoot(id);
-    return block === null ? null : this.store.getState(block.root);
+    return this.history.getState(id);
+  }
+
+  blocksByRange(startSlot: number, count: number): AsyncGenerator<WireBlock> {
+    return this.history.blocksByRange(startSlot, count);
+  }
+
+  blocksByRoot(roots: Uint8Array[]): AsyncGenerator<WireBlock> {
+    return this.history.blocksByRoot(roots);
   }
 
   isSynced(): boolean {
@@ -317,31 +240,8 @@ class ComposedChain implements Chain {
       finalizedEpoch: finalized.epoch,
       headRoot: fromRootHex(root),
       headSlot: slot,
-      earliestAvailableSlot: Math.max(this.anchor.slot, this.archive.earliestSlot),
+      earliestAvailableSlot: this.history.earliestSlot,
     };
-  }
-
-  async *blocksByRange(startSlot: number, count: number): AsyncGenerator<WireBlock> {
-    const endSlot = startSlot + count;
-    const finalizedSlot = this.canonical.finalized.slot;
-    // Taken now: while the archive is read, finality may move on.
-    const recent = this.canonical.range(Math.max(startSlot, finalizedSlot + 1), endSlot);
-    await this.archiving;
-    yield* this.archive.range(startSlot, Math.min(endSlot, finalizedSlot + 1));
-    for (const { signedBlock } of recent) {
-      if (signedBlock !== null) yield serializeBlock(this.config, signedBlock);
-    }
-  }
-
-  async *blocksByRoot(roots: Uint8Array[]): AsyncGenerator<WireBlock> {
-    for (const root of roots) {
-      const signedBlock = this.store.getBlock(toRootHex(root))?.signedBlock;
-      if (signedBlock) yield serializeBlock(this.config, signedBlock);
-      else {
-        const archived = await this.archive.getByRoot(toRootHex(root));
-        if (archived !== null) yield archived;
-      }
-    }
   }
 
   private onSlot(slot: number): void {
@@ -413,7 +313,7 @@ class ComposedChain implements Chain {
       added: change.added.map((block) => this.summarize(block)),
     });
     const finalizedBlock = this.canonical.finalized;
-    const safe = this.store.getBlock(this.justified.root) ?? finalizedBlock;
+    const safe = this.store.getBlock(this.forkChoice.justified.root) ?? finalizedBlock;
     void this.payloads.setForkchoice(head.payload.blockHash, safe.payload.blockHash, finalizedBlock.payload.blockHash);
   }
 
@@ -427,12 +327,7 @@ class ComposedChain implements Chain {
     this.cachedViews = null;
     const { slot } = this.canonical.finalized;
     this.importer.onFinalized(slot);
-    const archived = final.flatMap((block) => this.toArchived(block));
-    this.archiving = this.archiving
-      .then(() => this.archive.put(archived))
-      .catch((error: unknown) => {
-        this.logger.error({ slot, error: errorMessage(error) }, "Finalized blocks were not archived");
-      });
+    this.history.addFinal(final);
     this.tell("finalized", { epoch, root, slot, blocks: final.map((block) => this.summarize(block)) });
   }
 
@@ -456,7 +351,8 @@ class ComposedChain implements Chain {
     return { slot, root, payload, triggeredExits };
   }
 
-  unverifiedBlockNumbers(): Set<number> {
+  /** Payloads on the head's branch that are neither verified nor final, by execution block number. */
+  private unverifiedBlockNumbers(): Set<number> {
     const numbers = new Set<number>();
     for (const { root, status } of this.forkChoice.chain(this.canonical.head.root)) {
       const block = this.store.getBlock(root);
@@ -464,32 +360,7 @@ class ComposedChain implements Chain {
     }
     return numbers;
   }
-
-  private async findArchived(id: number | RootHex): Promise<ChainBlock | null> {
-    const archived = typeof id === "number" ? await this.archive.getBySlot(id) : await this.archive.getByRoot(id);
-    return archived === null ? null : deserializeBlock(this.config, archived);
-  }
-
-  private findUnfinalized(id: ChainId): ChainBlock | null {
-    if (id === "head") return this.canonical.head;
-    if (id === "finalized") return this.canonical.finalized;
-    if (id === "justified") return this.store.getBlock(this.justified.root);
-    return typeof id === "number" ? this.canonical.atSlot(id) : this.store.getBlock(id);
-  }
-
-  private findByStateRoot(id: ChainId): ChainBlock | null {
-    if (typeof id === "number") return null;
-    const { finalized, head } = this.canonical;
-    const blocks = this.canonical.range(finalized.slot, head.slot + 1);
-    return blocks.find(({ header }) => toRootHex(header.message.stateRoot) === id) ?? null;
-  }
-
-  private toArchived({ root, signedBlock, slot }: ChainBlock): ArchivedBlock[] {
-    return signedBlock === null ? [] : [{ root, slot, ...serializeBlock(this.config, signedBlock) }];
-  }
 }
-
-const FINAL = { canonical: true, finalized: true, optimistic: false } as const;
 
 /** The anchor is trusted, so its own checkpoints count as itself at its epoch. */
 function createForkChoice(anchor: ChainBlock, state: CachedState, currentSlot: number, store: BlockStore): ForkChoice {
