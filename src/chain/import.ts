@@ -1,52 +1,21 @@
-/** Blocks into the chain: gossip conditions for forwarding, then the full import, one block at a time. */
-import { SLOTS_PER_EPOCH } from "@lodestar/params";
+/** Blocks into the chain: the full import, one block at a time, and what the execution client says of them later. */
 import { computeUnrealizedCheckpoints } from "@lodestar/state-transition/epoch";
 import type { Clock } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { computeForkDigestHex, getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.ts";
+import type { MessageBusBeaconConfig } from "../spec/config.ts";
 import { asFulu, type CachedState } from "../state/beacon_state.ts";
 import type { PayloadVerdict } from "../state/execution_engine.ts";
-import { getProposerSignatureSet, verifySignatureSets } from "../state/signatures.ts";
-import { processSlots, stateTransition } from "../state/transition.ts";
-import type { Verdict } from "../validation/verdict.ts";
+import { stateTransition } from "../state/transition.ts";
+import { BadBlocks } from "./bad_blocks.ts";
 import { type ChainBlock, type SignedBlock, toChainBlock, toRootHex } from "./block.ts";
+import { BlockGossip, type BlockVerdict } from "./block_gossip.ts";
 import type { BlockStore } from "./block_store.ts";
 import type { Checkpoint, ForkChoice, RootHex } from "./fork_choice.ts";
 import type { PayloadVerifier } from "./payloads.ts";
 import { PendingBlocks } from "./pending_blocks.ts";
-import { proposerFromLookahead } from "./proposer.ts";
+import { PreStates } from "./pre_states.ts";
 import type { SlotClock } from "./slot_clock.ts";
-import { deserialize, uncompress } from "./wire.ts";
-
-/** Every way in which a gossiped block's validation ends. */
-export const BLOCK_CODES = [
-  "VALID",
-  "BAD_SNAPPY",
-  "WRONG_LENGTH",
-  "BAD_SSZ",
-  "UINT64_TOO_LARGE",
-  "WRONG_FORK",
-  "FUTURE_SLOT",
-  "FINALIZED_SLOT",
-  "ALREADY_KNOWN",
-  "PROPOSER_REPEATED",
-  "UNKNOWN_PROPOSER",
-  "BAD_SIGNATURE",
-  "UNKNOWN_PARENT",
-  "INVALID_PARENT",
-  "INVALID_BLOCK",
-  "INVALID_PAYLOAD",
-  "SLOT_NOT_AFTER_PARENT",
-  "NOT_FINALIZED_DESCENDANT",
-  "WRONG_PROPOSER",
-  "WRONG_TIMESTAMP",
-  "TOO_MANY_BLOBS",
-  "STATE_UNAVAILABLE",
-  "QUEUE_FULL",
-] as const;
-export type BlockCode = (typeof BLOCK_CODES)[number];
-export type BlockVerdict = Verdict<BlockCode>;
 
 export type ImportOutcome =
   | { readonly code: "IMPORTED"; readonly optimistic: boolean }
@@ -83,18 +52,6 @@ export interface ImportDeps {
 /** Blocks waiting to be imported; a block beyond is dropped, and comes again by sync. */
 const MAX_IMPORT_QUEUE = 64;
 
-/** Blocks found invalid, so that they are refused at once; the oldest is forgotten. */
-const MAX_BAD_BLOCKS = 1024;
-
-/** States advanced to a block's slot by gossip validation, for its import; a state more is dropped and made again. */
-const MAX_PRE_STATES = 4;
-
-/** The shortest block: two offsets, the fixed fields, an empty body's fixed part. */
-const MIN_BLOCK_BYTES = 400;
-
-/** Offset of the message in a SignedBeaconBlock: after its own offset and the signature. The slot is its first field. */
-const MESSAGE_OFFSET = 100;
-
 /** Payloads asked about again in one round. */
 const MAX_REVERIFIED_PER_ROUND = 32;
 /** A round ends after so many answers of SYNCING: the execution client is away, or far behind. */
@@ -106,11 +63,9 @@ export class BlockImporter {
   private readonly deps: ImportDeps;
   private readonly events: ImportEvents;
   readonly pending = new PendingBlocks();
-  /** Proposers seen with a valid block, by slot; back to the finalized slot. */
-  private readonly seenProposers = new Map<number, Set<number>>();
-  /** What was found wrong, which is said again whenever the block comes back. */
-  private readonly badBlocks = new Map<RootHex, BlockVerdict>();
-  private readonly preStates = new Map<string, CachedState>();
+  private readonly badBlocks = new BadBlocks();
+  private readonly preStates = new PreStates();
+  private readonly gossip: BlockGossip;
   private tail: Promise<unknown> = Promise.resolve();
   private queued = 0;
   private stopped = false;
@@ -121,6 +76,7 @@ export class BlockImporter {
   constructor(deps: ImportDeps, events: ImportEvents) {
     this.deps = deps;
     this.events = events;
+    this.gossip = new BlockGossip({ ...deps, badBlocks: this.badBlocks, preStates: this.preStates });
   }
 
   stop(): Promise<void> {
@@ -131,98 +87,16 @@ export class BlockImporter {
   /**
    * Judges a `beacon_block` message by what forwarding needs, and starts its import without waiting for it: the payload
    * and its message bus root are a matter of the import.
-   * @spec bellatrix/p2p-interface.md#beacon_block
    */
   onGossipBlock(wireData: Uint8Array, forkDigest: string, peerId: string): BlockVerdict {
-    const decoded = this.decode(wireData, forkDigest);
-    if ("code" in decoded) return decoded;
-    const { message } = decoded;
-    const block = toChainBlock(this.deps.config, decoded);
-    const verdict = this.judge(block, decoded);
-    if (verdict.result === "accept") {
-      const seen = this.seenProposers.get(message.slot) ?? new Set();
-      this.seenProposers.set(message.slot, seen.add(message.proposerIndex));
-      this.importAtSlot(decoded);
-    } else if (verdict.code === "UNKNOWN_PARENT") {
-      this.pending.add(decoded, block, peerId);
+    const { signedBlock, block, verdict } = this.gossip.judge(wireData, forkDigest, this.queued < MAX_IMPORT_QUEUE);
+    if (signedBlock === null || block === null) return verdict;
+    if (verdict.result === "accept") this.importAtSlot(signedBlock);
+    else if (verdict.code === "UNKNOWN_PARENT") {
+      this.pending.add(signedBlock, block, peerId);
       this.events.onUnknownParent(block.parentRoot, peerId);
     }
     return verdict;
-  }
-
-  private decode(wireData: Uint8Array, forkDigest: string): SignedBlock | BlockVerdict {
-    const { config, forkChoice, slots } = this.deps;
-    const bytes = uncompress(wireData, MIN_BLOCK_BYTES);
-    if (typeof bytes === "string") return { result: "reject", code: bytes };
-    const slot = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(MESSAGE_OFFSET, true));
-    // [IGNORE] The block is not from a future slot (with a MAXIMUM_GOSSIP_CLOCK_DISPARITY allowance).
-    if (!slots.hasStarted(slot)) return { result: "ignore", code: "FUTURE_SLOT" };
-    // The topic's fork digest is that of the block's epoch.
-    if (computeForkDigestHex(config, Math.floor(slot / SLOTS_PER_EPOCH)) !== forkDigest) {
-      return { result: "reject", code: "WRONG_FORK" };
-    }
-    // [IGNORE] The block is from a slot greater than the latest finalized slot.
-    if (slot <= forkChoice.finalized.epoch * SLOTS_PER_EPOCH) return { result: "ignore", code: "FINALIZED_SLOT" };
-    const signedBlock = deserialize(getSignedBlockType(config, slot), bytes);
-    if (typeof signedBlock === "string") return { result: "reject", code: signedBlock };
-    const { body } = (signedBlock as SignedBlock).message;
-    // [REJECT] The length of KZG commitments is less than or equal to the limit.
-    if (body.blobKzgCommitments.length > config.getMaxBlobsPerBlock(Math.floor(slot / SLOTS_PER_EPOCH))) {
-      return { result: "reject", code: "TOO_MANY_BLOBS" };
-    }
-    // [REJECT] The execution payload's timestamp is correct with respect to the slot.
-    if (body.executionPayload.timestamp !== Math.floor(slots.slotStartMs(slot) / 1000)) {
-      return { result: "reject", code: "WRONG_TIMESTAMP" };
-    }
-    return signedBlock as SignedBlock;
-  }
-
-  /** The parent's state may have to be made again: only what a validator has signed makes us work. */
-  private judge(block: ChainBlock, signedBlock: SignedBlock): BlockVerdict {
-    const { forkChoice, store } = this.deps;
-    const { slot, proposerIndex } = signedBlock.message;
-    const { finalized } = forkChoice;
-    const bad = this.badBlocks.get(block.root);
-    if (bad !== undefined) return bad;
-    if (store.has(block.root)) return { result: "ignore", code: "ALREADY_KNOWN" };
-    // [IGNORE] The block is the first block with valid signature received for the proposer for the slot.
-    if (this.seenProposers.get(slot)?.has(proposerIndex)) return { result: "ignore", code: "PROPOSER_REPEATED" };
-    // [REJECT] The proposer signature is valid with respect to the proposer's pubkey.
-    const signature = this.judgeSignature(signedBlock);
-    if (signature !== null) return signature;
-    // [REJECT] The block's parent passes validation; [IGNORE] where the execution client alone found it invalid.
-    const badParent = this.badBlocks.get(block.parentRoot);
-    if (badParent?.code === "INVALID_PAYLOAD") return { result: "ignore", code: "INVALID_PARENT" };
-    if (badParent !== undefined) return this.markBad(block.root, "reject", "INVALID_PARENT");
-    // [IGNORE] The block's parent has been seen (a client MAY queue blocks once the parent is retrieved).
-    const parent = forkChoice.get(block.parentRoot);
-    if (parent === null) return { result: "ignore", code: "UNKNOWN_PARENT" };
-    // [REJECT] The block is from a higher slot than its parent.
-    if (slot <= parent.slot) return this.markBad(block.root, "reject", "SLOT_NOT_AFTER_PARENT");
-    // [REJECT] The current finalized checkpoint is an ancestor of the block.
-    if (forkChoice.getCheckpointBlock(block.parentRoot, finalized.epoch) !== finalized.root) {
-      return { result: "reject", code: "NOT_FINALIZED_DESCENDANT" };
-    }
-    const parentState = store.findState(block.parentRoot);
-    if (parentState === null) return { result: "ignore", code: "STATE_UNAVAILABLE" };
-    // [REJECT] The block is proposed by the expected proposer for the slot.
-    if (this.expectedProposer(block.parentRoot, parentState, slot) !== proposerIndex) {
-      return this.markBad(block.root, "reject", "WRONG_PROPOSER");
-    }
-    if (this.queued >= MAX_IMPORT_QUEUE) return { result: "ignore", code: "QUEUE_FULL" };
-    return { result: "accept", code: "VALID" };
-  }
-
-  /** By the pubkeys that any imported state knows; whose a branch's registry does not hold is not due on it. */
-  private judgeSignature(signedBlock: SignedBlock): BlockVerdict | null {
-    const { forkChoice, store } = this.deps;
-    const state = store.getState(forkChoice.finalized.root);
-    const { pubkeyCache } = state.epochCtx;
-    if (pubkeyCache.get(signedBlock.message.proposerIndex) === undefined) {
-      return { result: "ignore", code: "UNKNOWN_PROPOSER" };
-    }
-    const isValid = verifySignatureSets([getProposerSignatureSet(state, signedBlock)], pubkeyCache);
-    return isValid ? null : { result: "reject", code: "BAD_SIGNATURE" };
   }
 
   /** Imports now, or when the block's slot begins by our clock. */
@@ -282,12 +156,12 @@ export class BlockImporter {
     } catch (error) {
       // The root does not cover the proposer's signature: a wrong one must not brand the true block.
       const isBadSignature = error instanceof CodedError && error.code === "INVALID_SIGNATURE";
-      if (!isBadSignature) this.markBad(block.root, "ignore", "INVALID_BLOCK");
+      if (!isBadSignature) this.badBlocks.mark(block.root, "ignore", "INVALID_BLOCK");
       return { code: "INVALID_BLOCK", reason: errorMessage(error) };
     }
     const { status, reason } = await verdict.inTime;
     if (status === "INVALID") {
-      this.markBad(block.root, "ignore", "INVALID_PAYLOAD");
+      this.badBlocks.mark(block.root, "ignore", "INVALID_PAYLOAD");
       return { code: "INVALID_PAYLOAD", reason };
     }
     if (this.stopped) return { code: "STOPPED" };
@@ -316,9 +190,7 @@ export class BlockImporter {
     signedBlock: SignedBlock,
     options: ImportOptions,
   ): CachedState {
-    const key = preStateKey(block.parentRoot, block.slot);
-    const preState = this.preStates.get(key) ?? parentState;
-    this.preStates.delete(key);
+    const preState = this.preStates.take(block.parentRoot, block.slot) ?? parentState;
     return stateTransition(preState, signedBlock, {
       verifyProposer: options.proposerVerified !== true,
       verifySignatures: true,
@@ -399,13 +271,13 @@ export class BlockImporter {
     }
     const removed = forkChoice.setInvalid(root);
     store.remove(removed);
-    for (const gone of removed) this.markBad(gone, "ignore", "INVALID_PAYLOAD");
+    for (const gone of removed) this.badBlocks.mark(gone, "ignore", "INVALID_PAYLOAD");
     this.events.onRemoved(removed);
   }
 
   /** Forgets what finality has decided. */
   onFinalized(slot: number): void {
-    for (const seenSlot of this.seenProposers.keys()) if (seenSlot <= slot) this.seenProposers.delete(seenSlot);
+    this.gossip.onFinalized(slot);
     this.pending.prune(slot);
     this.preStates.clear();
   }
@@ -413,35 +285,6 @@ export class BlockImporter {
   isBad(root: RootHex): boolean {
     return this.badBlocks.has(root);
   }
-
-  /** Honest peers forward a block before they import it: only what gossip's conditions refuse is held against them. */
-  private markBad(root: RootHex, result: "reject" | "ignore", code: BlockCode): BlockVerdict {
-    const verdict: BlockVerdict = { result, code };
-    this.badBlocks.set(root, verdict);
-    for (const oldest of this.badBlocks.keys()) {
-      if (this.badBlocks.size <= MAX_BAD_BLOCKS) break;
-      this.badBlocks.delete(oldest);
-    }
-    return verdict;
-  }
-
-  /** The lookahead reaches into the next epoch; beyond, the state is advanced, and kept for the import. */
-  private expectedProposer(parentRoot: RootHex, parentState: CachedState, slot: number): number | null {
-    const known = proposerFromLookahead(parentState, slot);
-    if (known !== null) return known;
-    const key = preStateKey(parentRoot, slot);
-    const state = this.preStates.get(key) ?? processSlots(parentState, slot);
-    this.preStates.set(key, state);
-    for (const oldest of this.preStates.keys()) {
-      if (this.preStates.size <= MAX_PRE_STATES) break;
-      this.preStates.delete(oldest);
-    }
-    return proposerFromLookahead(state, slot);
-  }
-}
-
-function preStateKey(parentRoot: RootHex, slot: number): string {
-  return `${parentRoot}:${slot}`;
 }
 
 /**
