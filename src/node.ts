@@ -28,9 +28,11 @@ import { NodeTopics, scheduledForkDigests } from "./node_topics.ts";
 import { type JournalRecord, PoolJournal } from "./pool/journal.ts";
 import { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
+import { sszHasherName } from "./spec/hasher.ts";
 import type { CachedState } from "./state/beacon_state.ts";
 import { getInteropKey } from "./state/interop_keys.ts";
 import { readNetworkDir } from "./state/network_dir.ts";
+import { proofHasherName } from "./state/proof.ts";
 import { operations } from "./validation/operations.ts";
 import type { TriggeredExitValidator } from "./validation/triggered_exit.ts";
 
@@ -257,6 +259,7 @@ class Node implements RunningNode {
     const { slots } = this.#chain;
     this.#topics.update(slots.currentEpoch, this.#subnetCount);
     this.#toldDigest = this.#forkDigest();
+    log.info({ ssz: sszHasherName, proofs: proofHasherName }, "hashing by hashtree is native, by noble portable");
     await this.#network.start();
     this.#metrics.onScrape(() => this.#measure());
     if (apiPort !== null) {

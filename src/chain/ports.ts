@@ -17,8 +17,7 @@ export interface PeerStatus {
 }
 
 /** Why a peer lost our trust as a source of blocks. */
-export const SYNC_FAULTS = ["REQUEST_FAILED", "UNREQUESTED_BLOCK", "BAD_BLOCK", "UNLINKED_BLOCKS"] as const;
-export type SyncFault = (typeof SYNC_FAULTS)[number];
+export type SyncFault = "REQUEST_FAILED" | "UNREQUESTED_BLOCK" | "BAD_BLOCK" | "UNLINKED_BLOCKS";
 
 export interface ChainNetwork {
   publishBlock(forkDigest: string, ssz: Uint8Array): Promise<void>;

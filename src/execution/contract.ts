@@ -59,7 +59,7 @@ export interface SentMessage {
 }
 
 /** A uint256 as the leaf holds it: 32 bytes, big-endian. */
-export function messageTypeBytes(messageType: bigint): Uint8Array {
+function messageTypeBytes(messageType: bigint): Uint8Array {
   return hexToBytes(numberToHex(messageType, { size: 32 }));
 }
 

@@ -36,7 +36,7 @@ function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
  * The last sibling of a proof: the count as a little-endian uint64, then 24 zero bytes.
  * @spec specs/message-bus/execution-layer.md#get_count_chunk
  */
-export function countChunk(count: number): Uint8Array {
+function countChunk(count: number): Uint8Array {
   const chunk = new Uint8Array(NODE_SIZE_BYTES);
   new DataView(chunk.buffer).setBigUint64(0, BigInt(count), true);
   return chunk;

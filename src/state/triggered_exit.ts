@@ -46,7 +46,7 @@ export function getSeasonedEpoch({ activationEpoch }: ValidatorRecord, shardComm
 }
 
 /** @spec phase0/beacon-chain#is_active_validator */
-export function isActiveValidator({ activationEpoch, exitEpoch }: ValidatorRecord, epoch: number): boolean {
+function isActiveValidator({ activationEpoch, exitEpoch }: ValidatorRecord, epoch: number): boolean {
   return activationEpoch <= epoch && epoch < exitEpoch;
 }
 
