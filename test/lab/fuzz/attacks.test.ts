@@ -40,7 +40,9 @@ test("fuzz: no attack gets an invalid message forwarded, an honest one lost, or 
   expect(reports.map(({ attack }) => attack)).toEqual(CATALOGUE.map(({ name }) => name));
   // How fast it all went depends on what else this machine does.
   const failures = reports.flatMap(({ attack, failed, faults, honest }) =>
-    failed.filter((criterion) => UNTIMED.has(criterion) && !isOpen(attack, criterion)).map((criterion) => [attack, criterion, faults, honest]),
+    failed
+      .filter((criterion) => UNTIMED.has(criterion) && !isOpen(attack, criterion))
+      .map((criterion) => [attack, criterion, faults, honest]),
   );
   expect(failures).toEqual([]);
   expect(reports.filter(({ sent }) => sent.identities === 0 && sent.rpcs === 0)).toEqual([]);
