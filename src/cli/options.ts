@@ -27,6 +27,15 @@ export function parseNonNegativeInteger(value: string): number {
   return integer(value, 0, Number.MAX_SAFE_INTEGER, "It must be a whole number from 0, such as 0 or 42.");
 }
 
+/** A parser whose number must lie between two, both allowed. */
+export function bounded(parse: (value: string) => number, min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = parse(value);
+    if (!(number >= min && number <= max)) throw new InvalidArgumentError(`It must be from ${min} to ${max}.`);
+    return number;
+  };
+}
+
 /** A TCP port; 0 lets the system choose. */
 export function parsePort(value: string): number {
   return integer(value, 0, 65_535, "It must be a port from 0 to 65535; 0 takes any free one.");

@@ -37,6 +37,11 @@ export function createHumanOutput(stream: OutputStream = process.stdout): Output
   };
 }
 
+/** As `--json` asks for it, on stdout. */
+export function outputOf({ json }: { readonly json: boolean }, clock: Pick<Clock, "nowMs">): Output {
+  return json ? createJsonOutput(clock) : createHumanOutput();
+}
+
 /** Looks at the holder's own value: a Buffer has been through its toJSON when it comes here as `value`. */
 function jsonValue(this: Record<string, unknown>, key: string, value: unknown): unknown {
   const own = this[key];

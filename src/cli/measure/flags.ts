@@ -1,0 +1,123 @@
+/** What a run is made of, as options: of `msgbus measure`, and of a sweep's file. */
+import { type Command, InvalidArgumentError } from "commander";
+import { CodedError } from "../../base/errors.ts";
+import { TRACE_FORMATS, type TraceFormat } from "../../lab/measure/formats/format.ts";
+import { parseBandwidth, parseLatency } from "../../lab/measure/links/model.ts";
+import type { MeasureParams } from "../../lab/measure/params.ts";
+import { isNamedTopology, readTopology } from "../../lab/measure/topology.ts";
+import {
+  bounded,
+  parseNonNegativeInteger,
+  parsePositiveInteger,
+  parsePositiveSecondsToMs,
+  repeatable,
+  secondsOption,
+} from "../options.ts";
+
+const MAX_NODES = 10_000;
+/** Each is a validator with a key, and a proof. */
+const MAX_MESSAGES = 100_000;
+const MAX_RATE = 10_000;
+const MAX_REPEATS = 1_000;
+/** Messages that do not count are published for so long. */
+const WARMUP_S = 3;
+const DEFAULT_NODES = 50;
+
+export interface MeasureFlags {
+  nodes?: number;
+  rate: number;
+  messages: number;
+  topology: string;
+  degree: number;
+  latency: string;
+  bandwidth: string;
+  loss: number;
+  churn: number;
+  seed: number;
+  deadline: number;
+  repeat: number;
+  out: string;
+  force: boolean;
+  traceFormat: TraceFormat[];
+  json: boolean;
+}
+
+/** A share, below one: nothing would be left. */
+function parseShare(value: string): number {
+  const share = Number(value);
+  if (!/^\d*\.?\d+$/.test(value) || share >= 1)
+    throw new InvalidArgumentError("It must be from 0 to below 1, such as 0.01.");
+  return share;
+}
+
+export function addRunOptions(command: Command): Command {
+  return command
+    .option(
+      "--nodes <n>",
+      `nodes (default: ${DEFAULT_NODES}, or those of a topology's file)`,
+      bounded(parsePositiveInteger, 2, MAX_NODES),
+    )
+    .option("--rate <n>", "messages a second, over all nodes", bounded(Number, 0.01, MAX_RATE), 10)
+    .option("--messages <n>", "messages that count", bounded(parsePositiveInteger, 1, MAX_MESSAGES), 300)
+    .option("--topology <name|file>", "random, ring, star, or a JSON file with nodes and links", "random")
+    .option("--degree <n>", "connections a node, in random and ring", parsePositiveInteger, 16)
+    .option("--latency <model>", "none, uniform:50ms (one way), normal:50ms,10ms, cities", "none")
+    .option("--bandwidth <model>", "none, or each node's upload: uniform:50mbit", "none")
+    .option("--loss <share>", "of TCP segments, each sent again after a timeout", parseShare, 0)
+    .option("--churn <share>", "chance a second that a node leaves, for 5 s", parseShare, 0)
+    .option("--seed <n>", "chooses identities, topology, publishers, chance on links", parseNonNegativeInteger, 1)
+    .addOption(secondsOption("--deadline <s>", "from publishing: later is not delivered", 5, parsePositiveSecondsToMs))
+    .option("--repeat <n>", "runs, with seeds from --seed on", bounded(parsePositiveInteger, 1, MAX_REPEATS), 1)
+    .option("--out <dir>", "where the files go", "msgbus-measure")
+    .option("--force", "overwrite what is in --out", false)
+    .option(
+      "--trace-format <format>",
+      "also write the trace as pubsub (go-libp2p-pubsub's TraceEvent) or interop (libp2p/test-plans); repeatable",
+      repeatable(parseTraceFormat),
+      [],
+    );
+}
+
+function parseTraceFormat(value: string): TraceFormat {
+  const format = TRACE_FORMATS.find((known) => known === value);
+  if (format === undefined) throw new InvalidArgumentError(`It must be one of ${TRACE_FORMATS.join(", ")}.`);
+  return format;
+}
+
+/** Throws a `CodedError`: `BAD_LATENCY`, `BAD_BANDWIDTH`, `BAD_NODES`, and those of `readTopology`. */
+export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
+  const { rate, messages, topology, degree, latency, bandwidth, loss, churn, seed, deadline } = flags;
+  parseLatency(latency);
+  parseBandwidth(bandwidth);
+  const given = isNamedTopology(topology) ? null : await readTopology(topology);
+  if (given !== null && flags.nodes !== undefined && flags.nodes !== given.nodes) {
+    throw new CodedError(
+      "BAD_NODES",
+      `--nodes is ${flags.nodes}, but ${topology} has ${given.nodes} nodes: leave --nodes out`,
+      { nodes: flags.nodes, given: given.nodes },
+    );
+  }
+  return {
+    nodes: given?.nodes ?? flags.nodes ?? DEFAULT_NODES,
+    rate,
+    messages,
+    warmupMessages: Math.ceil(rate * WARMUP_S),
+    topology,
+    degree,
+    latency,
+    bandwidth,
+    loss,
+    churn,
+    seed,
+    deadlineMs: deadline,
+  };
+}
+
+/** Runs it again. */
+export function commandOf(params: MeasureParams): string {
+  const { nodes, rate, messages, topology, degree, latency, bandwidth, loss, churn, seed, deadlineMs } = params;
+  return (
+    `msgbus measure --nodes ${nodes} --rate ${rate} --messages ${messages} --topology ${topology} --degree ${degree} ` +
+    `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --seed ${seed} --deadline ${deadlineMs / 1000}`
+  );
+}

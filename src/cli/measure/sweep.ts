@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { systemClock } from "../../base/clock.ts";
+import { CodedError, errorMessage } from "../../base/errors.ts";
+import { compareTable, type Summary } from "../../lab/measure/compare.ts";
+import { prepareOutDir, writeSweep } from "../../lab/measure/run_dir.ts";
+import { type Combination, readSweep, sweepCsv } from "../../lab/measure/sweep.ts";
+import { jsonOption } from "../options.ts";
+import { colour, outputOf } from "../output.ts";
+import { createShutdownSignal } from "../shutdown.ts";
+import { addRunOptions, type MeasureFlags, paramsOf } from "./flags.ts";
+import { measureInto } from "./run.ts";
+
+export function sweepCommand(): Command {
+  return new Command("sweep")
+    .description(
+      "Runs every combination of a file's matrix, each into a directory of its own, and writes sweep.csv. The file is YAML:\n" +
+        "base: {nodes: 20, messages: 100}, matrix: {latency: [none, uniform:50ms], degree: [8, 16]}.",
+    )
+    .argument("<file>", "options of msgbus measure without their dashes")
+    .option("--out <dir>", "where the directories go", "msgbus-sweep")
+    .option("--force", "overwrite what is there", false)
+    .addOption(jsonOption())
+    .action(async (file: string, { out, force, json }: { out: string; force: boolean; json: boolean }) => {
+      const combinations = await readSweep(file);
+      // All of them are looked at before the first is run.
+      const flags = combinations.map(({ options }) => flagsOf(options, file));
+      for (const each of flags) await paramsOf(each);
+      const signal = createShutdownSignal(systemClock);
+      const output = outputOf({ json }, systemClock);
+      await prepareOutDir(out, force);
+      const rows: { combination: Combination; summary: Summary }[] = [];
+      for (const [k, combination] of combinations.entries()) {
+        if (signal.aborted) break;
+        const line = colour("bold", `${k + 1} of ${combinations.length}: ${combination.name}`);
+        output.event("combination", { ...combination }, line);
+        const each = { ...(flags[k] as MeasureFlags), force };
+        const summary = await measureInto(each, join(out, combination.name), signal, output);
+        if (summary !== null) rows.push({ combination, summary });
+        await writeSweep(out, sweepCsv(rows));
+      }
+      const contenders = rows.map(({ combination, summary }) => ({ name: combination.name, run: null, summary }));
+      if (rows.length > 1) output.event("sweep", { combinations: rows.length }, compareTable(contenders));
+    });
+}
+
+/** As the command line would have it. Throws a `CodedError` `SWEEP_INVALID`. */
+function flagsOf(options: Readonly<Record<string, string>>, file: string): MeasureFlags {
+  const own = new Set(["out", "force", "trace-format"]);
+  const known = addRunOptions(new Command()).options.filter((option) => !own.has(option.name()));
+  const flags: Record<string, unknown> = { force: false, traceFormat: [], json: true };
+  for (const option of known) {
+    const value = options[option.name()];
+    try {
+      if (value === undefined) flags[option.attributeName()] = option.defaultValue;
+      else flags[option.attributeName()] = option.parseArg?.(value, undefined) ?? value;
+    } catch (error) {
+      throw new CodedError(
+        "SWEEP_INVALID",
+        `${file}: ${option.name()} is "${value}". ${errorMessage(error)}`,
+        { file },
+        error,
+      );
+    }
+  }
+  const unknown = Object.keys(options).find((name) => !known.some((option) => option.name() === name));
+  if (unknown === undefined) return flags as unknown as MeasureFlags;
+  const names = known.map((option) => option.name()).join(", ");
+  throw new CodedError("SWEEP_INVALID", `${file}: there is no option "${unknown}"; there are ${names}`, { file });
+}
