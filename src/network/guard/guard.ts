@@ -16,6 +16,8 @@ import { type BanReason, type GuardKind, LIMITS } from "./limits.ts";
 const MAX_LEDGERS = 1024;
 /** Frames that may be granted in advance, by IWANTs of ours: what we ask a peer for in a heartbeat. */
 const MAX_GRANTED_FRAMES = 5000;
+/** Window updates that may be granted in advance: js-libp2p's largest window, 16 MiB, holds as many exits. */
+const MAX_GRANTED_UPDATES = 16_384;
 
 /** IGNOREs that are our doing, or nobody's: no peer pays. @spec specs/message-bus/p2p-interface.md#peer-scoring */
 const BLAMELESS_CODES: ReadonlySet<string> = new Set([
@@ -33,6 +35,8 @@ export interface Meter {
   spend(kind: GuardKind, amount?: number): boolean;
   /** The frame has paid by another limit. */
   giveBackFrame(): void;
+  /** The peer was sent something that it may answer with a window update. */
+  grantUpdate(): void;
   /** Hangs up at once. */
   fault(reason: BanReason): void;
   readonly refused: boolean;
@@ -71,6 +75,9 @@ export interface Guard {
   bans(): BanRecord[];
 }
 
+/** Connections have a limit of their own: what each brings and takes leave with is not counted as a flood of it. */
+const PINGS_OF_A_CONNECTION = 4;
+
 /** Up to this share of an allowance there is no penalty, or honest peers would lose their place in the mesh by it. */
 const FREE_SHARE = 0.5;
 
@@ -106,6 +113,10 @@ export function createGuard(options: GuardOptions, dependencies: GuardDependenci
 
     giveBackFrame(): void {
       this.ledger.grant("frames", 1);
+    }
+
+    grantUpdate(): void {
+      this.ledger.grant("muxerControl", 1, MAX_GRANTED_UPDATES);
     }
 
     fault(reason: BanReason): void {
@@ -153,6 +164,7 @@ export function createGuard(options: GuardOptions, dependencies: GuardDependenci
     denyInboundEncryptedConnection(peerId, { remoteAddr }) {
       const meter = meterOf(peerId.toString());
       meter.ip = ipOf(remoteAddr);
+      meter.ledger.grant("muxerPings", PINGS_OF_A_CONNECTION);
       return isRefused(meter.peerId) || !meter.spend("connections");
     },
     denyOutboundEncryptedConnection(peerId, { remoteAddr }) {

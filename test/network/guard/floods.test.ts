@@ -2,6 +2,7 @@ import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { describe, expect, it } from "vitest";
 import { compressBlock } from "../../../src/network/encoding.ts";
+import { LIMITS } from "../../../src/network/guard/limits.ts";
 import type { GossipHandler } from "../../../src/network/network.ts";
 import {
   ACCEPT,
@@ -106,16 +107,26 @@ describe("flood below gossip", () => {
   });
   it("of gossip streams ends", async () => {
     const { target, peer, connection } = await setUp(ACCEPT);
-    while (connection.status === "open") await connection.newStream("/meshsub/1.1.0").catch(() => {});
+    for (let i = 0; i < 4 * LIMITS.gossipStreams.burst && connection.status === "open"; i++) {
+      await connection.newStream("/meshsub/1.1.0").catch(() => {});
+    }
     await expectHungUp(target, peer, "STREAM_CHURN");
   });
   it("of connections ends, and counts what came before", async () => {
     const { target, peer, connection } = await setUp(ACCEPT);
     const [address = ""] = target.network.multiaddrs();
     await connection.close();
-    while (target.network.disconnects().CONNECTION_CHURN === undefined) {
+    // The target learns who dialed last of all: aborted before that, a connection is nobody's.
+    for (
+      let i = 0;
+      i < 2 * LIMITS.connections.burst && target.network.disconnects().CONNECTION_CHURN === undefined;
+      i++
+    ) {
       const again = await peer.libp2p.dial(multiaddr(address)).catch(() => null);
-      again?.abort(new Error("churn"));
+      if (again === null) continue;
+      await until("it is known", () => isPeerOf(target, peer) || again.status !== "open");
+      again.abort(new Error("churn"));
+      await until("it is forgotten", () => !isPeerOf(target, peer));
     }
     await expectHungUp(target, peer, "CONNECTION_CHURN");
   });
