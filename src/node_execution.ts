@@ -3,7 +3,7 @@ import { toHex } from "@lodestar/utils";
 import type { HeadEvent } from "./chain/events.ts";
 import { AnvilEngine } from "./execution/anvil_engine.ts";
 import { type FollowedBlock, MessageFollower, type MessageOrigin } from "./execution/follower.ts";
-import type { NodeDeps } from "./node.ts";
+import type { NodeDeps } from "./node_core.ts";
 import type { MessageBusBeaconConfig } from "./spec/config.ts";
 import type { TriggeredExit } from "./spec/types.ts";
 

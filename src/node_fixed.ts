@@ -4,19 +4,11 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
-import { createMetrics } from "./api/metrics.ts";
-import { type ApiServer, startApiServer } from "./api/server.ts";
-import type { CancelTimer } from "./base/clock.ts";
 import { CodedError, errorMessage } from "./base/errors.ts";
-import { createNetwork } from "./network/create_network.ts";
-import { HEARTBEAT_INTERVAL_MS } from "./network/gossip.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
-import type { Network, StatusMessage } from "./network/network.ts";
-import type { NodeDeps, RunningNode } from "./node.ts";
-import { type ApiChain, clientVersion, NodeApi } from "./node_api.ts";
-import { NodeExits } from "./node_exits.ts";
-import { measureNetwork } from "./node_metrics.ts";
-import { TriggeredExitPool } from "./pool/triggered_exits.ts";
+import type { StatusMessage } from "./network/network.ts";
+import type { ApiChain } from "./node_api.ts";
+import { NodeCore, type NodeCoreOptions, type NodeDeps, type RunningNode, startOrStop } from "./node_core.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
 import { type CachedState, isMessageBusState, loadState } from "./state/beacon_state.ts";
 import { readNetworkDir } from "./state/network_dir.ts";
@@ -25,7 +17,7 @@ import { createStateView } from "./state/view.ts";
 import { operations } from "./validation/operations.ts";
 import { decompressSnappyBlock, readDeclaredSize } from "./validation/snappy_block.ts";
 
-export interface FixedNodeOptions {
+export interface FixedNodeOptions extends NodeCoreOptions {
   /** A directory that `msgbus genesis` wrote; null takes the preset's standard configuration, and the state's own fork. */
   readonly networkDir: string | null;
   /** SSZ, or a snappy block of it where the name ends in `.ssz_snappy`. */
@@ -34,20 +26,6 @@ export interface FixedNodeOptions {
   readonly finalizedStateFile: string | null;
   /** Unix time that the protocol's clock stands at; null is the start of the head state's slot. */
   readonly timeMs: number | null;
-  /** Keeps the identity; null makes a new one. */
-  readonly dataDir: string | null;
-  /** Peer ids that the peer guard never hangs up. */
-  readonly exemptPeers?: readonly string[];
-  /** Address ranges (CIDR) where many peers share an address, as they do on loopback. */
-  readonly testNetworks?: readonly string[];
-  /** Multiaddrs. */
-  readonly listen: readonly string[];
-  /** Multiaddrs with peer ids. */
-  readonly bootnodes: readonly string[];
-  /** Null serves no API; 0 takes any free port. */
-  readonly apiPort: number | null;
-  readonly apiHost: string;
-  readonly version: string;
 }
 
 export interface RunningFixedNode extends RunningNode {
@@ -57,8 +35,6 @@ export interface RunningFixedNode extends RunningNode {
 
 /** A state file's bytes: ten times a mainnet state of one million validators. Protects memory from a wrong file. */
 const MAX_STATE_BYTES = 2 ** 31;
-
-const TOPIC = operations.triggeredExit.topic;
 
 /**
  * @throws CodedError: `STATE_UNREADABLE`, `STATE_INVALID` (no snappy block), `WRONG_NETWORK`, `BAD_TIME`, those of
@@ -74,19 +50,8 @@ export async function startFixedNode(options: FixedNodeOptions, deps: NodeDeps):
       ? head
       : loadStateFile(config, finalizedStateFile, await readStateFile(finalizedStateFile));
   const { privateKey } = dataDir === null ? await createIdentity() : await loadIdentity(dataDir);
-  const node = new FixedNode(
-    { ...options, bootnodes: [...bootnodes, ...options.bootnodes] },
-    deps,
-    new FixedChain(config, head, finalized, options.timeMs),
-    privateKey,
-  );
-  try {
-    await node.start();
-    return node;
-  } catch (error) {
-    await node.stop();
-    throw error;
-  }
+  const chain = new FixedChain(config, head, finalized, options.timeMs);
+  return startOrStop(new FixedNode(options, deps, chain, privateKey, bootnodes));
 }
 
 /** What the API and the validator ask a chain, answered from two states. */
@@ -161,141 +126,71 @@ class FixedChain implements ApiChain {
 }
 
 class FixedNode implements RunningFixedNode {
-  readonly #options: FixedNodeOptions;
-  readonly #deps: NodeDeps;
   readonly #chain: FixedChain;
-  readonly #forkDigest: string;
-  readonly #network: Network;
-  readonly #exits: NodeExits;
-  readonly #api: NodeApi;
-  readonly #metrics = createMetrics();
-  readonly #pool = new TriggeredExitPool();
-  #server: ApiServer | null = null;
-  #cancelTimer: CancelTimer = () => {};
-  #toldMesh = 0;
+  readonly #core: NodeCore;
 
-  constructor(options: FixedNodeOptions, deps: NodeDeps, chain: FixedChain, privateKey: Uint8Array) {
-    const { clock, random, log, onEvent } = deps;
+  constructor(
+    options: FixedNodeOptions,
+    deps: NodeDeps,
+    chain: FixedChain,
+    privateKey: Uint8Array,
+    bootnodes: readonly string[],
+  ) {
     const { config, views } = chain;
-    this.#options = options;
-    this.#deps = deps;
-    this.#chain = chain;
-    this.#forkDigest = computeForkDigestHex(config, chain.epoch);
+    const { topic: name } = operations.triggeredExit;
+    const forkDigest = computeForkDigestHex(config, chain.epoch);
     const status = chain.status();
-    this.#network = createNetwork(
-      {
-        privateKey,
-        listen: options.listen,
-        bootnodes: options.bootnodes,
-        version: options.version,
-        slotMs: config.SLOT_DURATION_MS,
-        slotsPerEpoch: SLOTS_PER_EPOCH,
-        forkDigests: [this.#forkDigest],
-        dataDir: options.dataDir,
-        exemptPeers: options.exemptPeers ?? [],
-        testNetworks: options.testNetworks ?? [],
-      },
-      {
-        backend: {
-          getStatus: () => status,
-          onStatus: () => {},
-          async *getBlocksByRange() {},
-          async *getBlocksByRoot() {},
-        },
-        onVerdict: ({ topic, verdict, elapsedMs }) => this.#metrics.observeVerdict(topic, verdict, elapsedMs),
-        clock,
-        random,
-        log: log.child({ room: "network" }),
-      },
-    );
-    this.#exits = new NodeExits({
-      validator: operations.triggeredExit.createValidator({
-        shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,
-        getViews: () => ({ ...views, synced: true, contract: null }),
-        clockEpoch: () => chain.epoch,
-      }),
-      pool: this.#pool,
-      headView: () => views.head,
-      publish: (ssz, evenIfSeen) => this.#network.publish(TOPIC, this.#forkDigest, ssz, { evenIfSeen }),
-      isSynced: () => true,
-      penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
-      slotMs: config.SLOT_DURATION_MS,
-      journal: null,
-      restored: [],
-      proveAgain: () => null,
-      onAccepted: (triggeredExit) => this.#api.tell({ topic: TOPIC, triggeredExit }),
-      onEvent,
-      clock,
-      log,
-    });
-    this.#api = new NodeApi({
-      chain,
-      network: this.#network,
-      pool: this.#pool,
-      exits: this.#exits,
-      isExecutionAvailable: () => false,
+    this.#chain = chain;
+    this.#core = new NodeCore(options, deps, {
+      privateKey,
+      bootnodes,
+      forkDigests: [forkDigest],
+      forkDigest: () => forkDigest,
+      meshTopics: [name],
       attestationSubnets: 0,
+      chain,
+      backend: {
+        getStatus: () => status,
+        onStatus: () => {},
+        async *getBlocksByRange() {},
+        async *getBlocksByRoot() {},
+      },
+      exits: {
+        validator: operations.triggeredExit.createValidator({
+          shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,
+          getViews: () => ({ ...views, synced: true, contract: null }),
+          clockEpoch: () => chain.epoch,
+        }),
+        headView: () => views.head,
+        journal: null,
+        restored: [],
+        proveAgain: () => null,
+      },
+      mayPenalize: () => true,
+      isExecutionAvailable: () => false,
     });
-    this.#network.subscribe({
-      name: TOPIC,
-      forkDigest: this.#forkDigest,
-      handler: (wireData, context) => this.#exits.onGossip(wireData, context),
+    this.#core.network.subscribe({
+      name,
+      forkDigest,
+      handler: (wireData, context) => this.#core.exits.onGossip(wireData, context),
     });
   }
 
   get apiUrl(): string | null {
-    return this.#server?.url ?? null;
+    return this.#core.apiUrl;
   }
 
   async start(): Promise<void> {
-    const { apiPort, apiHost } = this.#options;
-    const version = clientVersion(this.#options.version);
-    const { clock, log, onEvent } = this.#deps;
-    await this.#network.start();
-    this.#metrics.onScrape(() => {
-      this.#metrics.setPoolSize(this.#pool.size);
-      this.#metrics.setParked(this.#exits.parkedCount);
-      measureNetwork(this.#metrics, this.#network);
-      this.#metrics.setMeshPeers(TOPIC, this.#network.meshPeerCount(TOPIC, this.#forkDigest));
-      this.#metrics.setHeadSlot(this.#chain.head.slot);
-    });
-    if (apiPort !== null) {
-      const apiDeps = { backend: this.#api, metrics: this.#metrics, logger: log.child({ room: "api" }), clock };
-      this.#server = await startApiServer({ host: apiHost, port: apiPort, version }, apiDeps);
-    }
-    this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => {
-      this.#exits.sweep();
-      this.#tellMesh();
-    });
-    onEvent({
-      event: "ready",
-      peerId: this.#network.peerId,
-      multiaddrs: this.#network.multiaddrs(),
-      topics: this.#network.topics(),
-      forkDigest: this.#forkDigest,
-      apiUrl: this.apiUrl,
-    });
+    await this.#core.start();
+    this.#core.tellReady();
   }
 
   holdTimeAt(unixMs: number): void {
     this.#chain.holdTimeAt(unixMs);
   }
 
-  #tellMesh(): void {
-    const peers = this.#network.meshPeerCount(TOPIC, this.#forkDigest);
-    if (peers === this.#toldMesh) return;
-    this.#toldMesh = peers;
-    this.#deps.onEvent({ event: "mesh", topic: TOPIC, peers });
-  }
-
-  async stop(): Promise<void> {
-    this.#cancelTimer();
-    this.#exits.stop();
-    for (const outcome of await Promise.allSettled([this.#server?.stop(), this.#network.stop()])) {
-      if (outcome.status === "rejected") {
-        this.#deps.log.warn({ error: errorMessage(outcome.reason) }, "a part did not stop cleanly");
-      }
-    }
+  stop(): Promise<void> {
+    return this.#core.stop();
   }
 }
 

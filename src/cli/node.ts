@@ -4,7 +4,8 @@ import { untilAborted } from "../base/abort.ts";
 import { systemClock } from "../base/clock.ts";
 import { createLogger, type LogLevel } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
-import { type NodeDeps, type RunningNode, startNode } from "../node.ts";
+import { startNode } from "../node.ts";
+import type { NodeDeps, RunningNode } from "../node_core.ts";
 import type { NodeEvent } from "../node_events.ts";
 import { startFixedNode } from "../node_fixed.ts";
 import {
