@@ -38,7 +38,7 @@ function nowUs(): number {
 }
 
 async function join({ id, publisherKey, sinkKeys, endpoints }: NetworkSpec, address: string): Promise<void> {
-  const base = { stack: endpoints, exemptPeers: address.split("/").slice(-1), dial: address };
+  const base = { stack: endpoints, dial: address };
   if (role === "publisher") {
     await sleep(systemClock, JOIN_INTERVAL_MS);
     const node = await startBenchNode({ ...base, privateKey: Buffer.from(publisherKey, "hex") });

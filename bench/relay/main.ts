@@ -141,11 +141,7 @@ async function startNetwork(id: number, subject: Subject, fanout: number, ends: 
   const profile = directory === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${directory}`];
   const publisher = await createIdentity();
   const sinks = await Promise.all(Array.from({ length: fanout }, createIdentity));
-  const relay: Relay = new Process(
-    "relay.ts",
-    [subject.relay, ...[publisher, ...sinks].map(({ peerId }) => peerId)],
-    profile,
-  );
+  const relay: Relay = new Process("relay.ts", [subject.relay], profile);
   type Ready = Extract<RelayAnswer, { event: "ready" }>;
   const { address } = await relay.next(
     "a relay",

@@ -7,9 +7,8 @@ function tell(answer: RelayAnswer): void {
   process.send?.(answer);
 }
 
-const [, , stack, ...exemptPeers] = process.argv;
 const { privateKey } = await createIdentity();
-const node = await startBenchNode({ stack: stack as RelayName, privateKey, exemptPeers, dial: null });
+const node = await startBenchNode({ stack: process.argv[2] as RelayName, privateKey, dial: null });
 process.on("message", () => {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   const rssBytes = process.memoryUsage.rss();

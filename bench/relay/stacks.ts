@@ -48,8 +48,6 @@ export interface NodeSpec {
   readonly stack: RelayName;
   /** Libp2p's protobuf form. */
   readonly privateKey: Uint8Array;
-  /** Whom the guard must not hang up: 3,000 messages a second are a flood to it. */
-  readonly exemptPeers: readonly string[];
   /** Null: listens. */
   readonly dial: string | null;
   /** Absent: forwards all the same. */
@@ -90,10 +88,7 @@ async function startStock({ privateKey, dial, onMessage }: NodeSpec): Promise<Be
 }
 
 /** With all that the node has between a peer's bytes and a verdict, which here is always to accept. */
-async function startMsgbus(
-  { privateKey, exemptPeers, dial, onMessage }: NodeSpec,
-  stack: TransportStack,
-): Promise<BenchNode> {
+async function startMsgbus({ privateKey, dial, onMessage }: NodeSpec, stack: TransportStack): Promise<BenchNode> {
   const status: StatusMessage = {
     forkDigest: Uint8Array.from(Buffer.from(FORK_DIGEST, "hex")),
     finalizedRoot: new Uint8Array(32),
@@ -112,7 +107,6 @@ async function startMsgbus(
       slotsPerEpoch: SLOTS_PER_EPOCH,
       forkDigests: [FORK_DIGEST],
       testNetworks: ["127.0.0.0/8"],
-      exemptPeers,
     },
     {
       backend: {

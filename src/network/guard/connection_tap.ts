@@ -94,6 +94,16 @@ export interface ConnectionTap {
 export function createConnectionTap(guard: Guard, protocols: () => readonly string[]): ConnectionTap {
   let last: MeterHolder | null = null;
 
+  /** js-libp2p answers each data frame with a window update, so one that we send pays for it. */
+  function followAnswers(maConn: MessageStream, tap: YamuxTap): void {
+    const send = maConn.send.bind(maConn);
+    // The muxer sends frame by frame.
+    maConn.send = (frame) => {
+      if ((frame instanceof Uint8Array ? frame[1] : frame.get(1)) === DATA) tap.meter?.grantUpdate();
+      return send(frame);
+    };
+  }
+
   function followFrames(maConn: MessageStream, tap: YamuxTap): void {
     maConn.addEventListener("message", (event: StreamMessageEvent) => {
       // Before the muxer's own listener, which then never sees the rest of a flood.
@@ -154,7 +164,10 @@ export function createConnectionTap(guard: Guard, protocols: () => readonly stri
         createStreamMuxer(maConn) {
           const tap = new YamuxTap();
           last = tap;
-          if (inner.protocol === YAMUX) followFrames(maConn, tap);
+          if (inner.protocol === YAMUX) {
+            followFrames(maConn, tap);
+            followAnswers(maConn, tap);
+          }
           const muxer = inner.createStreamMuxer(maConn);
           followStreams(muxer as unknown as MuxerInternals, tap);
           return muxer;

@@ -76,7 +76,10 @@ export const LIMITS = {
   connections: { burst: 32, perSecond: 0.5, reason: "CONNECTION_CHURN" },
   /** yamux pings and GOAWAYs: keepalives and round-trip measures come every 10 to 30 s. */
   muxerPings: { burst: 64, perSecond: 1, reason: "MUXER_FLOOD" },
-  /** yamux window updates and resets: one for each half window of 256 KiB that we send, and one for each stream. */
+  /**
+   * yamux window updates and resets: go and rust send one for each half window of 256 KiB that we send, and one for each
+   * stream. js-libp2p sends one for each data frame, so each that we send grants one.
+   */
   muxerControl: { burst: 4096, perSecond: 512, reason: "MUXER_FLOOD" },
   /** yamux data of fewer than 8 bytes: Prysm writes result byte and length of a req/resp chunk one by one. */
   muxerCrumbs: { burst: 4096, perSecond: 512, reason: "MUXER_FLOOD" },
