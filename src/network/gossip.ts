@@ -19,6 +19,7 @@ import { type Boundary, type BoundaryTopic, createBoundary } from "./boundary.ts
 import type { Counters } from "./counters.ts";
 import type { Cure } from "./cures/cure.ts";
 import { compressBlock } from "./encoding.ts";
+import { gossipInTurn } from "./gossip_in_turn.ts";
 import { type GossipsubInternals, gossipsubInternals } from "./gossipsub_internals.ts";
 import { attachGuard } from "./guard/attach.ts";
 import type { Guard } from "./guard/guard.ts";
@@ -136,7 +137,7 @@ export function createGossip(
 ): Gossip {
   const { timing, forkDigests, cures, guard, clock, log, counters, onVerdict } = options;
   const pubsub = gossipsubInternals(libp2p.services.pubsub);
-  for (const cure of cures) cure.install?.({ pubsub, libp2p, guard, clock, log, counters, hangUp });
+  for (const cure of [...cures, gossipInTurn]) cure.install?.({ pubsub, libp2p, guard, clock, log, counters, hangUp });
   attachGuard(pubsub, guard);
 
   const subscribed = new Map<string, BoundaryTopic>();

@@ -44,6 +44,7 @@ export interface PeerScoreInternals {
 }
 
 export interface GossipsubInternals extends EventTarget {
+  readonly opts: { gossipFactor: number; readonly Dlazy: number; readonly mcacheGossip: number };
   readonly peers: Map<string, PeerId>;
   readonly mesh: Map<string, Set<string>>;
   readonly backoff: Map<string, Map<string, number>>;
@@ -67,6 +68,7 @@ export interface GossipsubInternals extends EventTarget {
   handleIHave(peerId: string, ihave: RPC.ControlIHave[]): RPC.ControlIWant[];
   handlePrune(peerId: string, prune: RPC.ControlPrune[]): Promise<void>;
   getScore(peerId: string): number;
+  emitGossip(candidatesByTopic: Map<string, Set<string>>): void;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   getTopics(): string[];
@@ -114,7 +116,9 @@ const SHAPE: Shape = {
   handleReceivedRpc: 2,
   handleIHave: 2,
   handlePrune: 2,
+  emitGossip: 1,
   getScore: 1,
+  opts: "object",
   publish: 3,
   reportMessageValidationResult: 3,
 };

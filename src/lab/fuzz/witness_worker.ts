@@ -59,8 +59,8 @@ export type WitnessAnswer =
   | { readonly kind: "report"; readonly report: WitnessReport }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** What was published last has this long to arrive. */
-const STRAGGLER_MS = 2_000;
+/** What was published last has this long to arrive: three heartbeats where it is only told of, and the way there. */
+const STRAGGLER_MS = 3_000;
 /** The pruned may ask again after the backoff that they were told, but not later than this. */
 const MAX_BACKOFF_S = 120;
 
