@@ -1,13 +1,17 @@
+import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { makeNetwork } from "../lab/genesis.ts";
+import { loadIdentity } from "../network/identity.ts";
 import {
   jsonOption,
   parseHex,
   parseHttpUrl,
+  parseMultiaddr,
   parseNonNegativeInteger,
   parsePositiveInteger,
   parseSecondsToMs,
+  repeatable,
   secondsOption,
 } from "./options.ts";
 import { createHumanOutput, createJsonOutput } from "./output.ts";
@@ -27,6 +31,7 @@ interface GenesisFlags {
   contract?: `0x${string}`;
   genesisDelay: number;
   forkEpoch: number;
+  nodeAddress?: string[];
   json: boolean;
 }
 
@@ -58,6 +63,11 @@ export function genesisCommand(): Command {
     .option("--contract <address>", "message bus that is deployed already (default: deploys one)", parseHex(20))
     .addOption(secondsOption("--genesis-delay <s>", "from now to the first slot", 10, parseSecondsToMs))
     .option("--fork-epoch <n>", "MESSAGE_BUS_FORK_EPOCH; before it the chain is Fulu's", parseNonNegativeInteger, 0)
+    .option(
+      "--node-address <multiaddr>",
+      "where a node of the network will be, repeatable: makes its --data-dir as nodes/0, nodes/1, … with its key, and a bootnode of it",
+      repeatable(parseMultiaddr),
+    )
     .addOption(jsonOption())
     .addHelpText(
       "after",
@@ -67,12 +77,18 @@ Without --el-url the genesis stands on no execution block: good for nodes on fix
 Examples:
   $ anvil --no-mining &
   $ msgbus genesis --out network --el-url http://127.0.0.1:8545
-  $ msgbus genesis --out network --validators 128 --seconds-per-slot 6 --el-url http://127.0.0.1:8545 --genesis-delay 30`,
+  $ msgbus genesis --out network --validators 128 --seconds-per-slot 6 --el-url http://127.0.0.1:8545 --genesis-delay 30
+  $ msgbus genesis --out network --node-address /dns4/node-0/tcp/9000 --node-address /dns4/node-1/tcp/9000`,
     )
     .action(runGenesis);
 }
 
 async function runGenesis(flags: GenesisFlags): Promise<void> {
+  const bootnodes: string[] = [];
+  for (const [index, address] of (flags.nodeAddress ?? []).entries()) {
+    const { peerId } = await loadIdentity(join(flags.out, "nodes", String(index)));
+    bootnodes.push(`${address}/p2p/${peerId}`);
+  }
   const network = await makeNetwork(
     {
       dir: flags.out,
@@ -82,7 +98,7 @@ async function runGenesis(flags: GenesisFlags): Promise<void> {
       elUrl: flags.elUrl ?? null,
       contract: flags.contract ?? null,
       messageBusForkEpoch: flags.forkEpoch,
-      bootnodes: [],
+      bootnodes,
     },
     systemClock,
   );
@@ -97,6 +113,7 @@ async function runGenesis(flags: GenesisFlags): Promise<void> {
       genesisValidatorsRoot: network.genesisValidatorsRoot,
       forkDigest: network.forkDigest,
       validators: flags.validators,
+      bootnodes,
     },
     [
       `network      ${flags.out}`,
