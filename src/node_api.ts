@@ -14,6 +14,7 @@ import type { Chain } from "./chain/chain.ts";
 import type { HeadEvent } from "./chain/events.ts";
 import type { ChainId } from "./chain/history.ts";
 import type { Network } from "./network/network.ts";
+import type { NodeEvent } from "./node_events.ts";
 import type { NodeExits } from "./node_exits.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
 import type { TriggeredExit } from "./spec/types.ts";
@@ -56,6 +57,10 @@ export class NodeApi implements ApiBackend {
   /** Tells the event streams. */
   tell(event: ApiEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  tellVerdict({ event: _, topic: __, ...verdict }: Extract<NodeEvent, { event: "verdict" }>): void {
+    this.tell({ topic: "verdict", ...verdict });
   }
 
   tellBlock(slot: number, root: string, executionOptimistic: boolean): void {

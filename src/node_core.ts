@@ -121,7 +121,10 @@ export class NodeCore {
       },
       slotMs,
       onAccepted: (triggeredExit) => this.api.tell({ topic, triggeredExit }),
-      onEvent,
+      onEvent: (event) => {
+        if (event.event === "verdict") this.api.tellVerdict(event);
+        onEvent(event);
+      },
       clock,
       log,
     });
@@ -160,6 +163,7 @@ export class NodeCore {
       topics: network.topics(),
       forkDigest: this.#parts.forkDigest(),
       apiUrl,
+      pageUrl: apiUrl === null ? null : `${apiUrl}/`,
     });
   }
 

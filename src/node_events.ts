@@ -10,6 +10,8 @@ export type NodeEvent =
       /** 8 hex digits. */
       forkDigest: string;
       apiUrl: string | null;
+      /** For a browser. */
+      pageUrl: string | null;
     }
   /** The subscriptions or the digest changed, as they do around a fork. */
   | { event: "topics"; topics: string[]; forkDigest: string }

@@ -1,7 +1,7 @@
 /** What the API asks of the node, in plain values: `node.ts` puts the chain, the pool and the network behind it. */
 import type { phase0 } from "@lodestar/types";
 import type { TriggeredExit } from "../spec/types.ts";
-import type { TriggeredExitCode } from "../validation/verdict.ts";
+import type { OperationSource, TriggeredExitCode, VerdictResult } from "../validation/verdict.ts";
 
 /** A block or state by its name, its slot, or its 32-byte root (the block's for a block, the state's for a state). */
 export type ChainPointId =
@@ -35,6 +35,8 @@ export interface ApiPeer {
   readonly agent: string | null;
   /** Gossipsub's. */
   readonly score: number;
+  /** Full topics in whose mesh the peer is. */
+  readonly meshTopics: readonly string[];
   /** What the peer has spent of the guard's limits, by kind. */
   readonly guard: Readonly<Record<string, number>>;
 }
@@ -112,6 +114,20 @@ export type ApiEvent =
       readonly state: Uint8Array;
       readonly epoch: number;
       readonly executionOptimistic: boolean;
+    }
+  /** On a triggered exit, whoever brought it. */
+  | {
+      readonly topic: "verdict";
+      readonly source: OperationSource;
+      /** The peer that brought it by gossip. */
+      readonly peerId: string | null;
+      /** 0x-hex; null where the bytes hold no operation. */
+      readonly pubkey: string | null;
+      /** Decimal. */
+      readonly messageIndex: string | null;
+      readonly result: VerdictResult;
+      readonly code: string;
+      readonly elapsedMs: number;
     };
 
 /** A throw is answered with 500 and logged; `null` means unknown and is answered with 404. */

@@ -45,6 +45,7 @@ function peerJson(peer: ApiPeer): unknown {
     // Beyond the Beacon API.
     agent: peer.agent,
     score: peer.score,
+    mesh: peer.meshTopics,
     guard: peer.guard,
   };
 }

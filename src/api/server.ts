@@ -10,6 +10,7 @@ import * as beacon from "./beacon_routes.ts";
 import { EVENT_TOPICS, EventStreams, isEventTopic } from "./event_stream.ts";
 import type { Metrics } from "./metrics.ts";
 import * as node from "./node_routes.ts";
+import { addPageRoutes } from "./page_routes.ts";
 
 export const DEFAULT_API_HOST = "127.0.0.1";
 
@@ -66,6 +67,7 @@ export async function startApiServer(options: ApiOptions, deps: ApiDeps): Promis
   app.get("/metrics", async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.render()),
   );
+  addPageRoutes(app, "node");
   const streams = new EventStreams(deps.clock);
   addEventRoute(app, streams);
   const unsubscribe = deps.backend.subscribe((event) => streams.send(event));

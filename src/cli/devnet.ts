@@ -5,7 +5,7 @@ import { CodedError } from "../base/errors.ts";
 import { runDevnet } from "../lab/devnet/devnet.ts";
 import type { DevnetEvent } from "../lab/devnet/events.ts";
 import { parseSecondsPerSlot, parseValidatorCount } from "./genesis.ts";
-import { jsonOption, parseNonNegativeInteger, parsePositiveInteger } from "./options.ts";
+import { jsonOption, parseNonNegativeInteger, parsePort, parsePositiveInteger } from "./options.ts";
 import { colour, createHumanOutput, createJsonOutput } from "./output.ts";
 import { createShutdownSignal } from "./shutdown.ts";
 import { devnetEventLine } from "./story.ts";
@@ -21,6 +21,8 @@ interface DevnetFlags {
   forkEpoch: number;
   dir?: string;
   seed: number;
+  page: boolean;
+  pagePort: number;
   once: boolean;
   json: boolean;
 }
@@ -49,6 +51,8 @@ export function devnetCommand(): Command {
     )
     .option("--dir <dir>", "empty directory for the network, data and logs (default: a temporary one, removed)")
     .option("--seed <n>", "chooses who exits and what is forged", parseNonNegativeInteger, 1)
+    .option("--page-port <port>", "port of the live page, on 127.0.0.1; 0 takes any free one", parsePort, 0)
+    .option("--no-page", "serve no page")
     .option("--once", "leave when the exits are final: exit code 0, or 1 and the reason", false)
     .addOption(jsonOption())
     .addHelpText(
@@ -86,6 +90,7 @@ async function runCommand(flags: DevnetFlags): Promise<void> {
       dir: flags.dir ?? null,
       seed: flags.seed,
       once: flags.once,
+      pagePort: flags.page ? flags.pagePort : null,
       entry: process.argv[1] ?? "",
     },
     { clock: systemClock, onEvent, signal },

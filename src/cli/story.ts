@@ -38,6 +38,7 @@ export function devnetEventLine(event: DevnetEvent): string | null {
         `${event.nodes} nodes share ${event.validators} validators, ${event.secondsPerSlot} s slots, seed ${event.seed}`,
         `contract ${event.contract} on ${event.elUrl}`,
         event.dir,
+        pageLink(event.pageUrl),
       );
     case "node_ready":
       return line("node", colour("bold", event.node), event.apiUrl ?? "no API", event.multiaddrs[0] ?? "");
@@ -48,7 +49,7 @@ export function devnetEventLine(event: DevnetEvent): string | null {
         event.restarting ? "starting it again" : "left dead",
       );
     case "ready":
-      return line("ready", `all ${event.nodes.length} nodes are in one mesh`);
+      return line("ready", `all ${event.nodes.length} nodes are in one mesh`, pageLink(event.pageUrl));
     case "message_sent":
       return line(
         "sent",
@@ -79,6 +80,7 @@ export function nodeEventLine(event: NodeEvent): string | null {
     ...event.multiaddrs.map((address) => line("listens", address)),
     line("topics", `fork digest ${event.forkDigest}`, topicNames(event.topics)),
     line("API", event.apiUrl ?? "none"),
+    ...(event.pageUrl === null ? [] : [line("page", colour("bold", event.pageUrl))]),
   ].join("\n");
 }
 
@@ -126,6 +128,10 @@ function topicNames(topics: readonly string[]): string {
 
 function line(label: string, ...parts: string[]): string {
   return `${colour("cyan", label.padEnd(LABEL_WIDTH))} ${parts.filter((part) => part !== "").join(colour("dim", " · "))}`;
+}
+
+function pageLink(url: string | null): string {
+  return url === null ? "" : `page ${colour("bold", url)}`;
 }
 
 function validator(index: number | null): string {

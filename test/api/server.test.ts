@@ -71,6 +71,7 @@ describe("a Beacon API client of another project", () => {
         state: "connected",
         agent: "msgbus/0.1.0",
         score: -1.5,
+        meshTopics: [],
         guard: { frames: 3 },
       },
     ];
@@ -128,6 +129,7 @@ describe("node routes", () => {
         state: "connected",
         agent: null,
         score: 2,
+        meshTopics: ["/eth2/aabbccdd/triggered_exit/ssz_snappy"],
         guard: { frames: 3 },
       }) as const;
     backend.peers = [peer("a", "inbound"), peer("b", "outbound")];
@@ -135,7 +137,17 @@ describe("node routes", () => {
       ((await get(`/eth/v1/node/peers${query}`)).body as { data: { peer_id: string }[] }).data.map((p) => p.peer_id);
     expect(await ids("")).toEqual(["a", "b"]);
     expect(await get("/eth/v1/node/peers?direction=outbound")).toMatchObject({
-      body: { data: [{ peer_id: "b", agent: null, score: 2, guard: { frames: 3 } }] },
+      body: {
+        data: [
+          {
+            peer_id: "b",
+            agent: null,
+            score: 2,
+            mesh: [expect.stringContaining("triggered_exit")],
+            guard: { frames: 3 },
+          },
+        ],
+      },
     });
     expect(await ids("?direction=inbound&state=connected")).toEqual(["a"]);
     expect(await ids("?direction=inbound,outbound")).toEqual(["a", "b"]);

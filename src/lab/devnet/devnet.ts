@@ -31,6 +31,8 @@ import type { DevnetEvent, DevnetEventSink, SpecimenKind } from "./events.ts";
 import { forgeExit, hostileOperations } from "./hostile.ts";
 import { Ledger } from "./ledger.ts";
 import { NodeProcess } from "./node_process.ts";
+import { EXITS_NOT_READY, ExitDesk } from "./page/exit_desk.ts";
+import { type DevnetPage, startDevnetPage } from "./page/server.ts";
 import { type PlannedMessage, planScenario, type Scenario } from "./scenario.ts";
 
 export interface DevnetOptions {
@@ -45,6 +47,8 @@ export interface DevnetOptions {
   readonly seed: number;
   /** Leave when the exits are final, instead of when asked to. */
   readonly once: boolean;
+  /** Of the live page; 0 takes any free one, null serves none. */
+  readonly pagePort: number | null;
   /** The `msgbus` entry that nodes are started from. */
   readonly entry: string;
 }
@@ -75,6 +79,7 @@ interface RunningNode {
   readonly process: NodeProcess;
   readonly address: string;
   readonly apiUrl: string;
+  pageUrl: string | null;
   peerId: string | null;
   /** By topic name. */
   readonly meshPeers: Map<string, number>;
@@ -102,6 +107,9 @@ class Devnet {
   readonly #nodes: RunningNode[] = [];
   /** Events that every node tells, told once. */
   readonly #told = new Set<string>();
+  #page: DevnetPage | null = null;
+  #desk: ExitDesk | null = null;
+  #observerPeerId: string | null = null;
   #headSlot = -1;
   #hostilePeerId: string | null = null;
   #silent = false;
@@ -126,10 +134,13 @@ class Devnet {
     const dir = await this.#makeDir();
     const anvil = await startAnvil({ mining: "manual" }, this.#deps.clock);
     this.#resources.defer(() => anvil.stop());
+    await this.#startPage();
     const network = await this.#startNodes(dir, anvil);
+    this.#desk = this.#createDesk(keys, scenario, anvil, network);
     await this.#waitForMesh();
     const observer = await this.#startObserver(network);
     await this.#waitForFork(network);
+    this.#desk.open();
 
     const sent = await this.#sendMessages(anvil, network, scenario);
     await this.#until(() => this.#ledger.allIncluded, this.#inclusionTimeoutMs(), "the exits in a block").catch(
@@ -152,6 +163,41 @@ class Devnet {
     if (!options.once) await untilAborted(this.#deps.signal);
     await observer.stop();
     return summary.ok;
+  }
+
+  async #startPage(): Promise<void> {
+    const { pagePort } = this.#options;
+    if (pagePort === null) return;
+    const page = await startDevnetPage(pagePort, {
+      clock: this.#deps.clock,
+      nodes: () => this.#nodes,
+      otherPeers: () => {
+        const peers = new Map<string, string>();
+        if (this.#observerPeerId !== null) peers.set(this.#observerPeerId, "observer");
+        if (this.#hostilePeerId !== null) peers.set(this.#hostilePeerId, "hostile");
+        return peers;
+      },
+      requestExit: (choice) => this.#desk?.ask(choice) ?? EXITS_NOT_READY,
+    });
+    this.#resources.defer(() => page.stop());
+    this.#page = page;
+  }
+
+  /** For exits that the page's form asks for, beside those of the scenario. */
+  #createDesk(
+    keys: readonly { pubkey: Uint8Array }[],
+    { exits, wrongSender }: Scenario,
+    anvil: Anvil,
+    network: MadeNetwork,
+  ): ExitDesk {
+    const reserved = [...exits, wrongSender].map(({ validatorIndex }) => validatorIndex ?? -1);
+    return new ExitDesk({
+      pubkeys: keys.map(({ pubkey }) => pubkey),
+      reserved: new Set(reserved),
+      accountOf: withdrawalAccountOf,
+      send: (message) => this.#send(anvil, network, "exit", message),
+      onEvent: (event) => this.#page?.tell(event, this.#deps.clock.nowMs()),
+    });
   }
 
   async #makeDir(): Promise<string> {
@@ -217,6 +263,7 @@ class Devnet {
       secondsPerSlot,
       forkEpoch,
       seed,
+      pageUrl: this.#page?.url ?? null,
     });
     for (const [i, { name, dataDir, listen, apiPort, address }] of planned.entries()) {
       const args = ["node", "--json", "--network", networkDir, "--el-url", anvil.url, "--data-dir", dataDir];
@@ -239,6 +286,7 @@ class Devnet {
         process,
         address,
         apiUrl: `http://127.0.0.1:${apiPort}`,
+        pageUrl: null,
         peerId: null,
         meshPeers: new Map(),
       };
@@ -251,13 +299,14 @@ class Devnet {
 
   async #waitForMesh(): Promise<void> {
     await this.#until(() => this.#isMeshed("beacon_block"), READY_TIMEOUT_MS, "all nodes in one mesh");
-    const nodes = this.#nodes.map(({ name, peerId, address, apiUrl }) => ({
+    const nodes = this.#nodes.map(({ name, peerId, address, apiUrl, pageUrl }) => ({
       node: name,
       peerId: peerId ?? "",
       multiaddrs: [address],
       apiUrl,
+      pageUrl,
     }));
-    this.#tell({ event: "ready", nodes });
+    this.#tell({ event: "ready", nodes, pageUrl: this.#page?.url ?? null });
   }
 
   /** The first block of the fork, and the mesh that exits go through. */
@@ -279,6 +328,7 @@ class Devnet {
     const topic = formatTopic("triggered_exit", messageBusForkDigest);
     const observer = await GossipPeer.start("observer", [topic], (message) => this.#onObserved(message));
     this.#resources.defer(() => observer.stop());
+    this.#observerPeerId = observer.peerId;
     for (const { address } of this.#nodes) await observer.connect(address);
     return observer;
   }
@@ -391,19 +441,28 @@ class Devnet {
   }
 
   #tell(event: DevnetEvent): void {
+    this.#page?.tell(event, this.#deps.clock.nowMs());
+    this.#tellStory(event);
+  }
+
+  #tellStory(event: DevnetEvent): void {
     if (!this.#silent) this.#deps.onEvent(event);
   }
 
-  #onNodeEvent(node: RunningNode, { time: _, ...event }: NodeEventLine): void {
+  #onNodeEvent(node: RunningNode, { time, ...event }: NodeEventLine): void {
+    // The page shows every node's, at its time; the story tells once what all of them tell.
+    if (event.event !== "ready") this.#page?.tell({ ...event, node: node.name }, time);
     switch (event.event) {
       case "ready":
         node.peerId = event.peerId;
+        node.pageUrl = event.pageUrl;
         this.#tell({
           event: "node_ready",
           node: node.name,
           peerId: event.peerId,
           multiaddrs: event.multiaddrs,
           apiUrl: event.apiUrl,
+          pageUrl: event.pageUrl,
         });
         return;
       case "mesh":
@@ -431,7 +490,7 @@ class Devnet {
         if (!this.#isNews(`finalized ${event.epoch}`)) return;
         break;
     }
-    this.#tell({ ...event, node: node.name });
+    this.#tellStory({ ...event, node: node.name });
   }
 
   /** Grows by some entries an epoch, for as long as a person watches. */

@@ -31,6 +31,8 @@ export interface SpecimenFate {
 
 type Named<Event> = Event extends { event: "ready" } ? never : Event & { node: string };
 
+type ReadyNode = Pick<Extract<NodeEvent, { event: "ready" }>, "peerId" | "multiaddrs" | "apiUrl" | "pageUrl">;
+
 export type DevnetEvent =
   | {
       event: "network";
@@ -43,10 +45,12 @@ export type DevnetEvent =
       secondsPerSlot: number;
       forkEpoch: number;
       seed: number;
+      /** The live page, for a browser. */
+      pageUrl: string | null;
     }
-  | { event: "node_ready"; node: string; peerId: string; multiaddrs: string[]; apiUrl: string | null }
+  | ({ event: "node_ready"; node: string } & ReadyNode)
   | { event: "node_exited"; node: string; reason: string; restarting: boolean }
-  | { event: "ready"; nodes: { node: string; peerId: string; multiaddrs: string[]; apiUrl: string | null }[] }
+  | { event: "ready"; nodes: ({ node: string } & ReadyNode)[]; pageUrl: string | null }
   | {
       event: "message_sent";
       kind: SpecimenKind;
