@@ -19,6 +19,11 @@ export interface Attack {
   readonly sound: string;
   /** Whether the target owes a hang-up: floods are gone within a heartbeat, and redials are refused. */
   readonly hangsUp: boolean;
+  /**
+   * Identities that join when the honest peers are there, one after another, before the attack's time begins: connecting is no
+   * part of the attack. They are the context's `peers`.
+   */
+  readonly identities?: number;
   /** Runs before the honest peers connect. */
   prepare?(context: AttackContext): Promise<void>;
   /** Returns when the attack is over: at the latest soon after `signal`. Throws for bugs only. */
@@ -34,6 +39,8 @@ export interface Frame {
 
 export interface AttackContext {
   readonly fixture: Fixture;
+  /** Those of the attack's `identities` that the target took. */
+  readonly peers: readonly RawPeer[];
   /** Multiaddr with peer id. */
   readonly targetAddress: string;
   readonly random: Random;

@@ -7,6 +7,7 @@ import { ByteSource } from "./byte_source.ts";
 import { type Criterion, judgeReport } from "./criteria.ts";
 import type { Fixture } from "./fixture.ts";
 import { RawPeer, type RawPeerOptions } from "./raw_peer.ts";
+import { watchScores } from "./scores.ts";
 import { scrape, type TargetMetrics } from "./scrape.ts";
 import { pubkeyOf } from "./specimens.ts";
 import type { Target } from "./target.ts";
@@ -48,6 +49,11 @@ export interface AttackReport {
   readonly firstHungUpMs: number | null;
   /** How long the most patient flooder was suffered. */
   readonly longestStayMs: number | null;
+  /**
+   * From its first hostile byte, when the first flooder's score fell to where all that it sends is ignored; null where the
+   * target does not tell, or hung up before.
+   */
+  readonly graylistedMs: number | null;
   /** Null where it was not tried: nobody was hung up. */
   readonly redialRefused: boolean | null;
   readonly honest: WitnessReport;
@@ -55,6 +61,8 @@ export interface AttackReport {
     readonly alive: boolean;
     readonly eventLoopP99Ms: number | null;
     readonly eventLoopMaxMs: number | null;
+    /** The longest that its main thread worked without a look at anything new, in CPU time; null where it is not ours. */
+    readonly longestStallMs: number | null;
     /** Share of one core during the attack. */
     readonly cpu: number | null;
     /** Null where it was not measured. */
@@ -97,6 +105,7 @@ const PROBE_TIMEOUT_MS = 5_000;
 const KEY_SEED_BYTES = 32;
 
 interface Attacker {
+  readonly peerId: string;
   readonly keySeed: Uint8Array;
   /** Of its flood, where it floods; else of its joining. Monotonic, as the next. */
   startedMs: number;
@@ -149,7 +158,14 @@ export async function runAttack(
       await retire(peer);
       return null;
     }
-    const attacker: Attacker = { keySeed, startedMs: clock.monotonicMs(), floods: false, hungUpMs: null, leftMs: null };
+    const attacker: Attacker = {
+      peerId: peer.peerId,
+      keySeed,
+      startedMs: clock.monotonicMs(),
+      floods: false,
+      hungUpMs: null,
+      leftMs: null,
+    };
     attackers.push(attacker);
     attackerOf.set(peer, attacker);
     peer.connection.addEventListener("close", () => {
@@ -201,8 +217,10 @@ export async function runAttack(
     if (!over.signal.aborted) await peer.closed(AbortSignal.any([over.signal, AbortSignal.timeout(CLOSE_GRACE_MS)]));
   };
 
+  const joined: RawPeer[] = [];
   const context: AttackContext = {
     fixture,
+    peers: joined,
     targetAddress: target.address,
     random,
     clock,
@@ -236,14 +254,20 @@ export async function runAttack(
       ),
       keySeeds: [random.bytes(KEY_SEED_BYTES), random.bytes(KEY_SEED_BYTES)],
     });
+    for (let i = 0; i < (attack.identities ?? 0); i++) {
+      const peer = await join();
+      if (peer !== null) joined.push(peer);
+    }
     witness.begin("before", plan.honestRate);
     await sleep(clock, plan.quietMs);
     if (plan.measureHeap) await target.collectGarbage();
     const before = await scrape(target.metricsUrl);
+    await target.longestStallMs();
 
     witness.begin("during", plan.honestRate);
     const startedMs = clock.monotonicMs();
     const cancelTimer = clock.after(plan.durationMs, () => over.abort());
+    const scores = watchScores(target.metricsUrl, clock, over.signal);
     await attack.run(context).catch((error) => faults.push(`the attack threw: ${errorMessage(error)}`));
     cancelTimer();
     over.abort();
@@ -251,6 +275,8 @@ export async function runAttack(
     await sleep(clock, Math.min(plan.durationMs, AFTERMATH_MS) - (clock.monotonicMs() - startedMs));
     const elapsedS = (clock.monotonicMs() - startedMs) / 1000;
     const during = await scrape(target.metricsUrl);
+    const longestStallMs = await target.longestStallMs();
+    const graylisted = await scores;
     await Promise.all(Array.from(peers, (peer) => peer.stop()));
 
     witness.begin("after", plan.honestRate);
@@ -262,6 +288,7 @@ export async function runAttack(
 
     const flooders = attackers.some(({ floods }) => floods) ? attackers.filter(({ floods }) => floods) : attackers;
     const [first] = flooders;
+    const firstGraylistedMs = first === undefined ? undefined : graylisted.get(first.peerId);
     const stays = flooders.map(({ startedMs: fromMs, hungUpMs, leftMs }) => (hungUpMs ?? leftMs ?? endedMs) - fromMs);
     const withoutVerdict = {
       attack: attack.name,
@@ -273,12 +300,14 @@ export async function runAttack(
       hungUp: attackers.filter(({ hungUpMs }) => hungUpMs !== null).length,
       firstHungUpMs: first === undefined || first.hungUpMs === null ? null : first.hungUpMs - first.startedMs,
       longestStayMs: stays.length === 0 ? null : Math.max(...stays),
+      graylistedMs: first === undefined || firstGraylistedMs === undefined ? null : firstGraylistedMs - first.startedMs,
       redialRefused,
       honest,
       target: {
         alive,
         eventLoopP99Ms: during.eventLoopP99Ms,
         eventLoopMaxMs: during.eventLoopMaxMs,
+        longestStallMs,
         cpu: difference(before.cpuSeconds, during.cpuSeconds, elapsedS),
         heapGrowthBytes: plan.measureHeap ? difference(before.heapBytes, after.heapBytes) : null,
         heapIsLive: plan.measureHeap && target.isOwn,

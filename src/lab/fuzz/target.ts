@@ -1,11 +1,12 @@
 /** What is attacked: a process that we start for it, or a node of somebody's that we only know by its address. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { CodedError } from "../../base/errors.ts";
+import type { ProbeAnswer, ProbeRequest } from "./target_probe.ts";
 
 export interface Target {
   /** Multiaddr with peer id. */
@@ -17,6 +18,8 @@ export interface Target {
   isRunning(): boolean;
   /** So that what the heap holds afterwards is in use; does nothing to a target that we have not started. */
   collectGarbage(): Promise<void>;
+  /** The longest that it stood still since the last time that this was asked, in CPU time; null where it is not ours. */
+  longestStallMs(): Promise<number | null>;
   stop(): Promise<void>;
 }
 
@@ -29,7 +32,8 @@ export interface TargetOptions {
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 7_000;
-const GC_MS = 120;
+/** Of an answer from the probe in a target, which may have much to do. */
+const PROBE_TIMEOUT_MS = 5_000;
 /** Of what a target wrote to stderr, kept to tell why it died. */
 const MAX_STDERR_CHARS = 4_000;
 
@@ -42,12 +46,13 @@ const PROGRAMS: Readonly<Record<OwnTarget, string>> = { node: "node_target", can
 /** Throws a `CodedError` `TARGET_FAILED`. */
 export async function startTarget(kind: OwnTarget, options: TargetOptions, clock: Clock): Promise<Target> {
   const program = fileBeside(PROGRAMS[kind]);
-  const child = spawn(process.execPath, ["--import", fileBeside("gc_hook"), program, JSON.stringify(options)], {
-    stdio: ["pipe", "pipe", "pipe"],
+  const child = spawn(process.execPath, ["--import", fileBeside("target_probe"), program, JSON.stringify(options)], {
+    stdio: ["pipe", "pipe", "pipe", "ipc"],
     // The child ends when its stdin closes, so that it never outlives us.
     env: { ...process.env, MSGBUS_LEASH: "stdin" },
     detached: true,
-  });
+    // All three are pipes: the types know that of a list of three alone.
+  }) as ChildProcessWithoutNullStreams;
   child.stdin.on("error", () => {});
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => {
@@ -71,9 +76,9 @@ export async function startTarget(kind: OwnTarget, options: TargetOptions, clock
       isOwn: true,
       isRunning: () => child.exitCode === null && child.signalCode === null,
       async collectGarbage() {
-        child.kill("SIGUSR2");
-        await sleep(clock, GC_MS);
+        await askProbe(child, "garbage");
       },
+      longestStallMs: () => askProbe(child, "stall"),
       stop: () => stopChild(child, exited, clock),
     };
   } catch (error) {
@@ -92,6 +97,7 @@ export function existingTarget(address: string, metricsUrl: string | null): Targ
     isOwn: false,
     isRunning: () => true,
     collectGarbage: async () => {},
+    longestStallMs: async () => null,
     stop: async () => {},
   };
 }
@@ -100,6 +106,21 @@ export function existingTarget(address: string, metricsUrl: string | null): Targ
 export interface ReadyEvent {
   readonly multiaddrs: readonly string[];
   readonly apiUrl: string | null;
+}
+
+/** Null where the target has ended, or gives no answer in time. */
+async function askProbe(child: ChildProcess, request: ProbeRequest): Promise<number | null> {
+  if (!child.connected) return null;
+  const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+  child.send(request, () => {});
+  try {
+    for (;;) {
+      const [answer] = (await once(child, "message", { signal })) as [ProbeAnswer];
+      if (answer.request === request) return answer.stallMs;
+    }
+  } catch {
+    return null;
+  }
 }
 
 async function stopChild(child: ChildProcess, exited: Promise<unknown>, clock: Clock): Promise<void> {

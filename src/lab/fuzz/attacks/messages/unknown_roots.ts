@@ -12,10 +12,10 @@ export const unknownRoots: Attack = {
   source: "design.md §5: rule 8 cannot tell a forged proof from a peer that is a block ahead",
   sound: "Bounds what it parks, in all and for each peer, and hangs up on all ten.",
   hangsUp: true,
-  async run({ fixture, random, rate, join, flood, note }) {
-    const peers = await Promise.all(Array.from({ length: IDENTITIES }, () => join()));
+  identities: IDENTITIES,
+  async run({ fixture, peers, random, rate, flood, note }) {
     const next = () => messageFrame(fixture.topic, compressBlock(forge(fixture, fixture.bystander, random)));
-    await Promise.all(peers.map((peer) => (peer === null ? null : flood(peer, next, { rate: rate / IDENTITIES }))));
-    note("stillConnected", peers.filter((peer) => peer?.isConnected).length);
+    await Promise.all(peers.map((peer) => flood(peer, next, { rate: rate / IDENTITIES })));
+    note("stillConnected", peers.filter((peer) => peer.isConnected).length);
   },
 };

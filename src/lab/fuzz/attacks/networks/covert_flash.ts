@@ -15,9 +15,8 @@ export const covertFlash: Attack = {
   source: "gossipsub v1.1 evaluation report",
   sound: "No score outweighs a flood: all are gone within a heartbeat, and honest messages arrive.",
   hangsUp: true,
-  async run({ fixture, random, clock, signal, rate, join, flood, send, takeValid, note }) {
-    const joined = await Promise.all(Array.from({ length: IDENTITIES }, () => join()));
-    const peers = joined.filter((peer) => peer !== null);
+  identities: IDENTITIES,
+  async run({ fixture, peers, random, clock, signal, rate, flood, send, takeValid, note }) {
     for (const peer of peers) {
       peer.send({ graft: [fixture.topic] });
       for (let k = 0; k < GOOD_DEEDS; k++) {
