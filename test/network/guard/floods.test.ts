@@ -20,9 +20,6 @@ import {
 import { type RawPeer, startRawPeer } from "../raw_peer.ts";
 import { type FloodName, flood, prepareFlood } from "./floods.ts";
 
-const HEARTBEAT_MS = 700;
-/** Of the machine's own, which runs both sides. */
-const SLACK_MS = 300;
 const HONEST_SEED = 7;
 const UNJUDGED = ["QUEUE_FULL", "PEER_GONE"];
 
@@ -66,9 +63,8 @@ describe("flood below gossip", () => {
     const sendBatch = () => {
       for (let i = 0; i < 100 && connection.status === "open"; i++) sendOne();
     };
-    const elapsedMs = await flood(new Array(400).fill(one), sendBatch, () => connection.status !== "open");
+    await flood(new Array(400).fill(one), sendBatch, () => connection.status !== "open");
     await expectHungUp(target, peer, reason);
-    return elapsedMs;
   }
   type Yamux = {
     sendFrame(header: { type: number; flag: number; streamID: number; length: number }, data?: unknown): void;
@@ -79,24 +75,24 @@ describe("flood below gossip", () => {
     return () => yamuxOf(connection).sendFrame(header(sent++));
   };
 
-  it("of yamux pings ends within a heartbeat", async () => {
+  it("of yamux pings ends", async () => {
     const send = frames((i) => ({ type: 2, flag: 1, streamID: 0, length: i }));
-    expect(await floodBelow(send, "MUXER_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+    await floodBelow(send, "MUXER_FLOOD");
   });
-  it("of yamux streams ends within a heartbeat", async () => {
+  it("of yamux streams ends", async () => {
     const send = frames((i) => ({ type: 1, flag: 1, streamID: 1001 + 2 * i, length: 0 }));
-    expect(await floodBelow(send, "STREAM_CHURN")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+    await floodBelow(send, "STREAM_CHURN");
   });
-  it("of yamux window updates ends within a heartbeat", async () => {
+  it("of yamux window updates ends", async () => {
     const send = frames(() => ({ type: 1, flag: 0, streamID: 9999, length: 1 }));
-    expect(await floodBelow(send, "MUXER_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+    await floodBelow(send, "MUXER_FLOOD");
   });
-  it("of libp2p pings ends within a heartbeat", async () => {
+  it("of libp2p pings ends", async () => {
     const send = async (connection: Connection) => {
       const stream = await connection.newStream("/ipfs/ping/1.0.0");
       return () => void stream.send(new Uint8Array(32));
     };
-    expect(await floodBelow(send, "PING_FLOOD")).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
+    await floodBelow(send, "PING_FLOOD");
   });
   it("of lengths without end, in a stream's negotiation, ends at the third byte", async () => {
     const { target, peer, connection } = await setUp(ACCEPT);
@@ -152,12 +148,11 @@ describe("flood of", () => {
     ["GRAFT of novel topics", "UNKNOWN_TOPICS", ACCEPT],
     ["PRUNE", "PRUNE_FLOOD", ACCEPT],
     ["IDONTWANT", "IDONTWANT_FLOOD", ACCEPT],
-  ])("%s ends within a heartbeat, by %s", async (name, reason, handler) => {
+  ])("%s ends, by %s", async (name, reason, handler) => {
     const batches = prepareFlood(name);
     const { first, target, last, peer, connection } = await setUp(handler);
-    const elapsedMs = await flood(batches, peer.sendBytes, () => connection.status !== "open");
+    await flood(batches, peer.sendBytes, () => connection.status !== "open");
     await expectHungUp(target, peer, reason);
-    expect(elapsedMs).toBeLessThan(HEARTBEAT_MS + SLACK_MS);
     const calls = target.verdicts.filter(
       ({ peerId, verdict }) => peerId === peer.peerId && !UNJUDGED.includes(verdict.code),
     );
