@@ -1,15 +1,14 @@
 /** The message bus contract as programs use it: its calls and its log, deploying it, sending a message. */
 import { encodeFunctionData, type Hex, hexToBytes, numberToHex, toEventSelector, toHex } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { z } from "zod";
-import { type Clock, sleep } from "../base/clock.ts";
 import { CodedError } from "../base/errors.ts";
 import { silentLogger } from "../base/log.ts";
 import { getMessageLeaf } from "../spec/message_leaf.ts";
 import type { MessageSent } from "../state/execution_engine.ts";
 import { MESSAGE_BUS_BYTECODE, messageBusAbi } from "./contract_artifact.ts";
 import { JsonRpc } from "./json_rpc.ts";
-import { blockSchema, dataSchema, type ExecutionLog, hashSchema, quantitySchema, receiptSchema } from "./rpc_types.ts";
+import { dataSchema, type ExecutionLog } from "./rpc_types.ts";
+import { type SendDeps, transact } from "./transaction.ts";
 
 /** Calldata of the contract's two reads. */
 export const GET_MESSAGE_ROOT_CALL = encodeFunctionData({ abi: messageBusAbi, functionName: "getMessageRoot" });
@@ -18,28 +17,7 @@ export const GET_MESSAGE_COUNT_CALL = encodeFunctionData({ abi: messageBusAbi, f
 /** First topic of the contract's log. */
 export const MESSAGE_SENT_TOPIC = toEventSelector("MessageSent(uint256,address,uint64,bytes)");
 
-/**
- * Gas on top of the estimate, unused gas being given back: the estimate is for the tree as it is, and a message that
- * comes in between can make ours climb all 32 levels (at most 1.2k gas each) and write a level's first node (22.1k).
- */
-const MESSAGE_GAS_HEADROOM = 70_000n;
-
-/** Paid to the block's proposer, in wei per gas. */
-const PRIORITY_FEE_WEI = 1_000_000_000n;
-
-const RECEIPT_POLL_MS = 200;
-
 const WORD_SIZE_BYTES = 32;
-
-export interface SendDeps {
-  readonly clock: Clock;
-  /** How long to wait for the block that holds the transaction. */
-  readonly timeoutMs: number;
-  /** Awaited once the transaction is in the pool; a devnet mines here. */
-  readonly onSent?: (transactionHash: Hex) => void | Promise<void>;
-  /** Refuses another chain than this. */
-  readonly chainId?: number;
-}
 
 export interface DeployedContract {
   readonly address: Hex;
@@ -188,91 +166,4 @@ export function noContract(contract: Hex, what: string): CodedError {
     `No message bus at ${contract}: ${what}. Take the address from the network's config.yaml, and the execution client of that network`,
     { contract },
   );
-}
-
-type Receipt = z.infer<typeof receiptSchema>;
-
-async function transact(
-  rpc: JsonRpc,
-  account: PrivateKeyAccount,
-  call: { to?: Hex; data: Hex },
-  deps: SendDeps,
-): Promise<Receipt> {
-  const chainId = Number(await rpc.request("read", "eth_chainId", [], quantitySchema));
-  if (deps.chainId !== undefined && deps.chainId !== chainId) {
-    throw new CodedError(
-      "WRONG_CHAIN",
-      `The execution client is on chain ${chainId}, not ${deps.chainId}: give the URL of a client of the right chain`,
-      { chainId },
-    );
-  }
-  const raw = await signTransaction(rpc, account, call, chainId);
-  const hash = await refusable(rpc.request("write", "eth_sendRawTransaction", [raw], hashSchema), account);
-  await deps.onSent?.(toHex(hash));
-  const receipt = await waitForReceipt(rpc, toHex(hash), deps);
-  if (receipt.status !== 1n) {
-    throw new CodedError("TRANSACTION_REVERTED", `Transaction ${toHex(hash)} was mined, but reverted`, {
-      transactionHash: toHex(hash),
-    });
-  }
-  return receipt;
-}
-
-async function signTransaction(
-  rpc: JsonRpc,
-  account: PrivateKeyAccount,
-  call: { to?: Hex; data: Hex },
-  chainId: number,
-): Promise<Hex> {
-  const from = account.address;
-  const nonce = await rpc.request("read", "eth_getTransactionCount", [from, "pending"], quantitySchema);
-  const head = await rpc.request("read", "eth_getBlockByNumber", ["latest", false], blockSchema);
-  const estimate = await refusable(
-    rpc.request("read", "eth_estimateGas", [{ from, ...call }], quantitySchema),
-    account,
-  );
-  return account.signTransaction({
-    ...call,
-    type: "eip1559",
-    chainId,
-    nonce: Number(nonce),
-    gas: estimate + MESSAGE_GAS_HEADROOM,
-    // The base fee can double in six blocks.
-    maxFeePerGas: head.baseFeePerGas * 2n + PRIORITY_FEE_WEI,
-    maxPriorityFeePerGas: PRIORITY_FEE_WEI,
-  });
-}
-
-/** Words a refusal of the transaction for the person who sends it. */
-function refusable<T>(answer: Promise<T>, account: PrivateKeyAccount): Promise<T> {
-  return answer.catch((error) => {
-    if (!(error instanceof CodedError) || error.code !== "EL_REFUSED") throw error;
-    throw new CodedError(
-      "TRANSACTION_REFUSED",
-      `The execution client refused the transaction: ${error.fields.reason}. Check that ${account.address} has ether for it`,
-      { from: account.address, reason: error.fields.reason },
-      error,
-    );
-  });
-}
-
-async function waitForReceipt(rpc: JsonRpc, transactionHash: Hex, deps: SendDeps): Promise<Receipt> {
-  const deadlineMs = deps.clock.monotonicMs() + deps.timeoutMs;
-  for (;;) {
-    const receipt = await rpc.request(
-      "read",
-      "eth_getTransactionReceipt",
-      [transactionHash],
-      z.union([receiptSchema, z.null()]),
-    );
-    if (receipt !== null) return receipt;
-    if (deps.clock.monotonicMs() >= deadlineMs) {
-      throw new CodedError(
-        "TRANSACTION_PENDING",
-        `Transaction ${transactionHash} is sent, but in no block after ${deps.timeoutMs / 1000} s: does the chain make blocks? Wait longer with --timeout`,
-        { transactionHash },
-      );
-    }
-    await sleep(deps.clock, RECEIPT_POLL_MS);
-  }
 }
