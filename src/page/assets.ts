@@ -19,7 +19,7 @@ export interface PageFile {
 const EXTENSION = extname(import.meta.filename);
 
 /** The folders of browser code. */
-const MODULE_FOLDERS = ["live", "charts"] as const;
+const MODULE_FOLDERS = ["live", "charts", "report"] as const;
 
 const STYLE = "style.css";
 
