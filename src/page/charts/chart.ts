@@ -31,6 +31,9 @@ export function dashOf(index: number): (typeof DASHES)[number] {
 
 export const TOOLTIP = { renderMode: "richText", confine: true } as const;
 
+/** Above the chart; it turns pages where it is long. */
+export const LEGEND = { type: "scroll", top: 4 } as const;
+
 export const GRID = { left: 64, right: 24, top: 40, bottom: 52 } as const;
 
 /** Four digits, as many as a run can tell; – for none. */

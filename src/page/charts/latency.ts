@@ -4,6 +4,7 @@ import {
   dashOf,
   type EChartsOption,
   GRID,
+  LEGEND,
   numberText,
   type Point,
   seriesColour,
@@ -26,7 +27,7 @@ export function latencyCdf({ series }: { readonly series: readonly CdfSeries[] }
   const maxShare = 1;
   return {
     grid: GRID,
-    legend: { show: series.length > 1, type: "scroll", data: series.map(({ name }) => name) },
+    legend: { show: series.length > 1, ...LEGEND, data: series.map(({ name }) => name) },
     tooltip: { ...TOOLTIP, trigger: "axis", axisPointer: { type: "line" }, valueFormatter: percentText },
     xAxis: { ...valueAxis("milliseconds"), min: 0 },
     yAxis: {
@@ -112,7 +113,7 @@ export interface BucketSeries {
 export function latencyBuckets({ series }: { readonly series: readonly BucketSeries[] }): EChartsOption {
   return {
     grid: GRID,
-    legend: { show: series.length > 1, type: "scroll" },
+    legend: { show: series.length > 1, ...LEGEND },
     tooltip: { ...TOOLTIP, trigger: "axis", axisPointer: { type: "shadow" } },
     xAxis: {
       type: "category",

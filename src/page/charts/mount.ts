@@ -1,5 +1,6 @@
 /** A chart on the page: it follows the theme, the size of its element, and who wants no motion. */
 import { type EChartsOption, init } from "echarts";
+import { merged, type Palette, ROLES, resolved } from "./options.ts";
 
 export interface MountedChart {
   /** Series are merged by their ids, so that an update moves what it names and leaves the rest. */
@@ -7,13 +8,6 @@ export interface MountedChart {
   on(event: "click", listener: (params: { dataType?: string; name?: string }) => void): void;
   dispose(): void;
 }
-
-const ROLES = [
-  ...["bg", "surface", "text", "muted", "border", "accent", "accept", "ignore", "reject", "formed"],
-  ...[1, 2, 3, 4, 5, 6].map((k) => `series-${k}`),
-] as const;
-
-type Palette = ReadonlyMap<string, string>;
 
 /** A screen's, whatever the page shows: paper is white. */
 const PRINT_CLASS = "print";
@@ -33,7 +27,7 @@ export function mount(element: HTMLElement, option: EChartsOption, label: string
   function draw(part: EChartsOption): void {
     chart.setOption({
       backgroundColor: "transparent",
-      ...(resolved(part, palette) as EChartsOption),
+      ...resolved(part, palette),
       ...(still.matches ? { animation: false } : {}),
       aria: { enabled: true, label: { description: currentLabel } },
     });
@@ -86,32 +80,6 @@ export function mount(element: HTMLElement, option: EChartsOption, label: string
 function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
   return new Map(ROLES.map((role) => [`--${role}`, style.getPropertyValue(`--${role}`).trim()]));
-}
-
-/** Roles to colours, everywhere but in `data`, which is long and names none. */
-function resolved(value: unknown, palette: Palette): unknown {
-  if (typeof value === "string") return value.startsWith("--") ? (palette.get(value) ?? value) : value;
-  if (Array.isArray(value)) return value.map((one) => resolved(one, palette));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, key === "data" ? one : resolved(one, palette)]),
-  );
-}
-
-type SeriesList = readonly { readonly id?: unknown }[];
-
-function merged(before: EChartsOption, part: EChartsOption): EChartsOption {
-  const [old, fresh] = [seriesOf(before), seriesOf(part)];
-  const ids = new Set(fresh.map(({ id }) => id));
-  return {
-    ...before,
-    ...part,
-    series: [...old.filter(({ id }) => !ids.has(id)), ...fresh] as EChartsOption["series"] & [],
-  };
-}
-
-function seriesOf({ series }: EChartsOption): SeriesList {
-  return (Array.isArray(series) ? series : series === undefined ? [] : [series]) as SeriesList;
 }
 
 function themeOf(palette: Palette): object {

@@ -1,5 +1,5 @@
 /** The network as a graph, and one message's way through it. */
-import { type DataTable, type EChartsOption, numberText, type Point, TOOLTIP } from "./chart.ts";
+import { type DataTable, type EChartsOption, LEGEND, numberText, type Point, TOOLTIP } from "./chart.ts";
 import { networkLayout } from "./layout.ts";
 
 export type NodeKind = "self" | "node" | "peer" | "hostile";
@@ -74,7 +74,7 @@ export function networkGraph(graph: Graph): EChartsOption {
   return {
     grid: { left: 8, right: 8, top: 40, bottom: 8 },
     tooltip: { ...TOOLTIP, trigger: "item" },
-    legend: { show: graph.way !== undefined, type: "scroll", data: Object.values(STATES).map(({ name }) => name) },
+    legend: { show: graph.way !== undefined, ...LEGEND, data: Object.values(STATES).map(({ name }) => name) },
     xAxis: axis,
     yAxis: axis,
     dataZoom: [

@@ -2,6 +2,7 @@
 import {
   type DataTable,
   type EChartsOption,
+  LEGEND,
   numberText,
   type Point,
   seriesColour,
@@ -51,7 +52,7 @@ export interface Ratios {
 export function ratioChart({ names, rows }: Ratios): EChartsOption {
   return {
     grid: { left: 210, right: 24, top: 40, bottom: 52 },
-    legend: { show: names.length > 1, type: "scroll", data: [...names] },
+    legend: { show: names.length > 1, ...LEGEND, data: [...names] },
     tooltip: { ...TOOLTIP, trigger: "item" },
     xAxis: { ...valueAxis("ratio over the first"), min: 0 },
     yAxis: {

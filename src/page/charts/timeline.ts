@@ -4,6 +4,7 @@ import {
   dashOf,
   type EChartsOption,
   GRID,
+  LEGEND,
   seriesColour,
   TOOLTIP,
   timeText,
@@ -40,7 +41,7 @@ export function duplicatesTimeline(timeline: Timeline): EChartsOption {
 function linesOf({ startMs, binMs, unit, series }: Timeline, style: (index: number) => object): EChartsOption {
   return {
     grid: GRID,
-    legend: { show: series.length > 1, type: "scroll" },
+    legend: { show: series.length > 1, ...LEGEND },
     tooltip: { ...TOOLTIP, trigger: "axis" },
     xAxis: valueAxis("seconds of the run"),
     yAxis: { ...valueAxis(unit, 48), min: 0 },

@@ -1,5 +1,5 @@
 /** Verdicts by their code, over time. */
-import { type DataTable, type EChartsOption, GRID, TOOLTIP, timeText, valueAxis } from "./chart.ts";
+import { type DataTable, type EChartsOption, GRID, LEGEND, TOOLTIP, timeText, valueAxis } from "./chart.ts";
 
 export type VerdictResult = "accept" | "ignore" | "reject";
 
@@ -24,7 +24,7 @@ export function verdictsOverTime({ startMs, binMs, series }: VerdictCounts): ECh
   const seen = { accept: 0, ignore: 0, reject: 0 };
   return {
     grid: GRID,
-    legend: { type: "scroll" },
+    legend: LEGEND,
     tooltip: { ...TOOLTIP, trigger: "axis", axisPointer: { type: "shadow" } },
     xAxis: {
       type: "category",
