@@ -116,8 +116,8 @@ export class NodeCore {
       pool: this.pool,
       publish: (ssz, evenIfSeen) => this.network.publish(topic, parts.forkDigest(), ssz, { evenIfSeen }),
       isSynced: () => chain.isSynced(),
-      penalize: (peerId, count) => {
-        if (parts.mayPenalize()) this.network.penalize(peerId, "parkedExpired", count);
+      penalize: (peerId, fault, count) => {
+        if (parts.mayPenalize()) this.network.penalize(peerId, fault, count);
       },
       slotMs,
       onAccepted: (triggeredExit) => this.api.tell({ topic, triggeredExit }),

@@ -4,7 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import { errorMessage } from "./base/errors.ts";
 import type { Logger } from "./base/log.ts";
 import type { MessageOrigin } from "./execution/follower.ts";
-import type { GossipContext, PublishOutcome } from "./network/network.ts";
+import type { GossipContext, PeerFault, PublishOutcome } from "./network/network.ts";
 import type { NodeEventSink } from "./node_events.ts";
 import { ExitParking, type WaitingExit } from "./node_parking.ts";
 import type { JournalRecord, PoolJournal } from "./pool/journal.ts";
@@ -38,7 +38,7 @@ export interface NodeExitsDeps {
   onAccepted(exit: TriggeredExit): void;
   isSynced(): boolean;
   /** The peer brought `count` exits whose root no block had. */
-  penalize(peerId: string, count: number): void;
+  penalize(peerId: string, fault: PeerFault, count: number): void;
   readonly slotMs: number;
   /** Null where nothing is kept over a restart. */
   readonly journal: Pick<PoolJournal, "append"> | null;

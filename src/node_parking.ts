@@ -1,6 +1,7 @@
 /** Exits that wait for their root: gossipsub's verdict waits with them for as long as it can, and no longer. */
 import type { CancelTimer, Clock } from "./base/clock.ts";
 import { HEARTBEAT_INTERVAL_MS, VERDICT_DEADLINE_MS } from "./network/gossip.ts";
+import type { PeerFault } from "./network/network.ts";
 import { PARKED_LIFETIME_SLOTS, type ParkedExit, ParkedExits } from "./validation/parked.ts";
 import type { OperationSource, TriggeredExitVerdict } from "./validation/verdict.ts";
 
@@ -30,8 +31,8 @@ export interface ExitParkingDeps {
   isSynced(): boolean;
   /** Judges what has waited; `isHeld`: gossipsub still waits for the verdict, and forwards by itself. */
   judgeAgain(exit: WaitingExit, isHeld: boolean): TriggeredExitVerdict;
-  /** The peer brought `count` exits whose root nobody has seen. */
-  penalize(peerId: string, count: number): void;
+  /** The peer brought `count` roots that nobody has seen, or exits that expired waiting for such. */
+  penalize(peerId: string, fault: PeerFault, count: number): void;
   readonly clock: Clock;
 }
 
@@ -99,7 +100,7 @@ export class ExitParking {
       if (isUnproven && exit.peerId !== null) faults.set(exit.peerId, (faults.get(exit.peerId) ?? 0) + 1);
     }
     // Behind the others, a node cannot tell what is forged.
-    if (isSynced()) for (const [peerId, count] of faults) penalize(peerId, count);
+    if (isSynced()) for (const [peerId, count] of faults) penalize(peerId, "parkedExpired", count);
   }
 
   /** Answers whatever is held. */
@@ -108,8 +109,9 @@ export class ExitParking {
   }
 
   #park({ ssz, root, source, peerId }: WaitingExit) {
-    const { clock, slotMs } = this.#deps;
+    const { clock, slotMs, isSynced, penalize } = this.#deps;
     const expiresMs = clock.monotonicMs() + PARKED_LIFETIME_SLOTS * slotMs;
+    if (peerId !== null && this.#parked.isNewRoot(root) && isSynced()) penalize(peerId, "unknownRoots", 1);
     const result = this.#parked.park({ ssz, root, source, peerId, expiresMs });
     if (result.outcome === "PARKED" && result.evicted !== null) this.#answer(result.evicted, UNKNOWN_ROOT);
     return result;

@@ -25,6 +25,8 @@ export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
  */
 export const VAIN_CALLS_BURST = 48;
 const VAIN_CALLS_PER_SECOND = 240;
+/** Of all peers that wait together, in equal parts: ten that flood as one are judged no more than two. */
+const SHARED_VAIN_CALLS_PER_SECOND = 480;
 /** How often those that wait are looked at: two or three calls a peer. */
 export const PACE_MS = 10;
 
@@ -103,6 +105,8 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
   let pendingBytes = 0;
   /** By peer id; forgotten when nothing is under way and no vain call remembered. */
   const queues = new Map<string, PeerQueue>();
+  /** Peers with messages that wait for their turn, when they were last looked at. */
+  let waitingPeers = 0;
   let cancelPace: (() => void) | null = null;
 
   function answer(message: Pending, verdict: Verdict): void {
@@ -154,8 +158,8 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     const queue = queues.get(peerId) ?? { waiting: [], running: 0, bytes: 0, vainCalls: 0, drainedMs: 0 };
     queues.set(peerId, queue);
     const nowMs = clock.monotonicMs();
-    const drained = ((nowMs - queue.drainedMs) / 1000) * VAIN_CALLS_PER_SECOND;
-    queue.vainCalls = Math.max(0, queue.vainCalls - drained);
+    const perSecond = Math.min(VAIN_CALLS_PER_SECOND, SHARED_VAIN_CALLS_PER_SECOND / waitingPeers);
+    queue.vainCalls = Math.max(0, queue.vainCalls - ((nowMs - queue.drainedMs) / 1000) * perSecond);
     queue.drainedMs = nowMs;
     return queue;
   }
@@ -230,7 +234,6 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
   /** One call a peer in turn, until none of them may. */
   function pace(): void {
     cancelPace = null;
-    let waiting = 0;
     for (const peerId of queues.keys()) {
       const queue = queueOf(peerId);
       const refused = queue.waiting.length > 0 && isRefused(peerId);
@@ -241,7 +244,7 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     }
     for (let called = true; called; ) {
       called = false;
-      waiting = 0;
+      waitingPeers = 0;
       for (const queue of queues.values()) {
         const next = canCall(queue) ? queue.waiting.shift() : undefined;
         if (next !== undefined) {
@@ -249,13 +252,13 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
           if (next.answered) release(next);
           else call(next, queue);
         }
-        waiting += queue.waiting.length;
+        if (queue.waiting.length > 0) waitingPeers++;
       }
     }
     for (const [peerId, queue] of queues) {
       if (queue.waiting.length + queue.running === 0 && queue.vainCalls === 0) queues.delete(peerId);
     }
-    if (waiting > 0) schedulePace();
+    if (waitingPeers > 0) schedulePace();
   }
 
   function schedulePace(): void {

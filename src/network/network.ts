@@ -68,7 +68,7 @@ export interface PeerInfo {
 }
 
 /** What a part above the network may hold against a peer. */
-export type PeerFault = "parkedExpired";
+export type PeerFault = "unknownRoots" | "parkedExpired";
 
 /** @spec fulu/p2p-interface.md#status-v2 */
 export interface StatusMessage {

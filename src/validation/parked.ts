@@ -67,6 +67,12 @@ export class ParkedExits {
     return this.#exits.size;
   }
 
+  /** Whether neither a block brought the root, nor an exit that waits is proven against it. */
+  isNewRoot(root: Uint8Array): boolean {
+    const key = keyOf(root);
+    return !this.#blockRoots.has(key) && !this.#byRoot.has(key);
+  }
+
   /** Keeps copies: the bytes may be views into something larger. */
   park({ ssz, root, ...rest }: ParkedExit): ParkOutcome {
     const { peerId } = rest;

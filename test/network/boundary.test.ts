@@ -171,6 +171,19 @@ describe("boundary", () => {
     expect(verdicts.filter(({ peerId }) => peerId === "peer").length).toBe(200);
   });
 
+  it("judges no more of many peers that flood together than of two", () => {
+    const { receive, verdicts, passTime, runPace } = setUp(IGNORE);
+    for (let i = 0; i < 80; i++) for (let k = 0; k < 10; k++) receive(`${k} ${i}`, { peerId: `peer ${k}` });
+    runPace();
+    for (let ms = 0; ms < 500; ms += PACE_MS) {
+      passTime(PACE_MS);
+      runPace();
+    }
+    const calls = verdicts.length / 10;
+    expect(calls).toBeGreaterThan(VAIN_CALLS_BURST + 20);
+    expect(calls).toBeLessThan(VAIN_CALLS_BURST + 26);
+  });
+
   it("never delays what is accepted", () => {
     const { receive, reports } = setUp(ACCEPT);
     for (let i = 0; i < 10 * VAIN_CALLS_BURST; i++) receive(`${i}`);

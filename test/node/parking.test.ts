@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../src/base/log.ts";
 import { VERDICT_DEADLINE_MS } from "../../src/network/gossip.ts";
+import type { PeerFault } from "../../src/network/network.ts";
 import type { NodeEvent } from "../../src/node_events.ts";
 import { NodeExits } from "../../src/node_exits.ts";
 import { HELD_LIMIT, HELD_PER_PEER_LIMIT, HOLD_MS } from "../../src/node_parking.ts";
@@ -24,7 +25,7 @@ function setUp() {
   const clock = new ManualClock(1_000_000);
   const views = { ...scenario.context() };
   const published: { ssz: Uint8Array; isLate: boolean }[] = [];
-  const penalties: [peerId: string, count: number][] = [];
+  const penalties: [peerId: string, fault: PeerFault, count: number][] = [];
   const codes: string[] = [];
   const node = { isSynced: true };
   const pool = new TriggeredExitPool();
@@ -43,7 +44,7 @@ function setUp() {
     proveAgain: () => null,
     onAccepted: () => {},
     isSynced: () => node.isSynced,
-    penalize: (peerId, count) => penalties.push([peerId, count]),
+    penalize: (...penalty) => penalties.push(penalty),
     slotMs: SLOT_MS,
     journal: null,
     restored: [],
@@ -146,15 +147,16 @@ describe("parking", () => {
   test("parking: who brings what no block ever proves pays for each, once, and only while the node is synced", async () => {
     const node = setUp();
     for (let n = 0; n < 3; n++) node.receive(forge(node, n), n < 2 ? "forger" : "another forger");
+    const expired = () => node.penalties.filter(([, fault]) => fault === "parkedExpired");
     node.clock.advance(PARKED_LIFETIME_SLOTS * SLOT_MS - 1);
     node.exits.sweep();
-    expect(node.penalties).toEqual([]);
+    expect(expired()).toEqual([]);
     node.clock.advance(1);
     node.exits.sweep();
     node.exits.sweep();
-    expect(node.penalties).toEqual([
-      ["forger", 2],
-      ["another forger", 1],
+    expect(expired()).toEqual([
+      ["forger", "parkedExpired", 2],
+      ["another forger", "parkedExpired", 1],
     ]);
     expect(node.exits.parkedCount).toBe(0);
 
@@ -162,13 +164,27 @@ describe("parking", () => {
     node.node.isSynced = false;
     node.clock.advance(PARKED_LIFETIME_SLOTS * SLOT_MS);
     node.exits.sweep();
+    expect(expired()).toHaveLength(2);
+  });
+
+  test("parking: a root that nobody has seen counts against its bringer once, and against nobody who is a block behind", () => {
+    const node = setUp();
+    node.receive(toWireData(node.exit), "first");
+    node.receive(forge(node, 0), "forger");
+    node.receive(toWireData(node.exit), "second");
+    expect(node.penalties).toEqual([
+      ["first", "unknownRoots", 1],
+      ["forger", "unknownRoots", 1],
+    ]);
+    node.node.isSynced = false;
+    node.receive(forge(node, 1), "forger");
     expect(node.penalties).toHaveLength(2);
   });
 
   test("parking: an exit that another branch proves costs nobody anything", () => {
     const node = setUp();
-    node.receive(toWireData(node.exit));
     node.exits.onBlockRoot(node.root);
+    node.receive(toWireData(node.exit));
     node.clock.advance(PARKED_LIFETIME_SLOTS * SLOT_MS);
     node.exits.sweep();
     expect(node.penalties).toEqual([]);

@@ -132,7 +132,7 @@ export class MeasuredNode {
       proveAgain: () => null,
       onAccepted: () => {},
       isSynced: () => true,
-      penalize: (peerId, count) => this.#network.penalize(peerId, "parkedExpired", count),
+      penalize: (peerId, fault, count) => this.#network.penalize(peerId, fault, count),
       slotMs: config.SLOT_DURATION_MS,
       onEvent: () => {},
       clock,

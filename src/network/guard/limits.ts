@@ -61,11 +61,17 @@ export const LIMITS = {
   ignoredOthers: { burst: 4096, perSecond: 512, reason: "IGNORED_SPAM" },
   /**
    * Messages dropped from the full queue of verdicts, of peers that have used up their calls in vain: several identities
-   * that flood together, each below the limits above. No honest peer fills it: copies are known before.
+   * that flood together, each below the limits above. One that is a block ahead, and comes when they have filled it, may lose
+   * all 845 that the block announces.
    */
-  crowding: { burst: 128, perSecond: 16, reason: "QUEUE_CROWDED" },
+  crowding: { burst: 1024, perSecond: 16, reason: "QUEUE_CROWDED" },
   /** REJECT means that no honest peer would have sent it; scoring graylists after 13, and this hangs up. */
   rejected: { burst: 20, perSecond: 1 / 60, reason: "REJECTED_SPAM" },
+  /**
+   * Roots that no block has brought and nobody else has proven against: a block has one, so an honest peer that is some blocks
+   * ahead brings as many, and a forged proof makes one each.
+   */
+  unknownRoots: { burst: 64, perSecond: 1, reason: "UNKNOWN_ROOTS" },
   /** Exits that expired unproven while parked. A block that is orphaned leaves all of its exits so. */
   parkedExpired: { burst: 512, perSecond: 1, reason: "PARKED_SPAM" },
   /** Gossip streams: one a connection; a new one replaces the last. */
