@@ -2,38 +2,33 @@
  * The main job on one machine: an execution client, a network of our nodes as processes of their own, exits that must
  * get through and messages that must not, and an account of both.
  */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
-import { fromHex, toHex } from "@lodestar/utils";
+import { toHex } from "@lodestar/utils";
 import { untilAborted } from "../../base/abort.ts";
-import { type Clock, sleep } from "../../base/clock.ts";
-import { CodedError, errorMessage } from "../../base/errors.ts";
-import { makeDirectory } from "../../base/files.ts";
-import { silentLogger } from "../../base/log.ts";
+import type { Clock } from "../../base/clock.ts";
+import { CodedError } from "../../base/errors.ts";
 import { type Random, seededRandom } from "../../base/random.ts";
-import { type SentMessage, sendMessage } from "../../execution/contract.ts";
-import { TRIGGERED_EXIT_TYPE } from "../../execution/form.ts";
-import { JsonRpc } from "../../execution/json_rpc.ts";
-import { proveExit } from "../../execution/prove.ts";
-import { loadIdentity } from "../../network/identity.ts";
+import type { SentMessage } from "../../execution/contract.ts";
 import { formatTopic } from "../../network/topics.ts";
+import type { NodeEvent } from "../../node_events.ts";
 import { MAX_TRIGGERED_EXITS } from "../../spec/preset.ts";
 import { TriggeredExit } from "../../spec/types.ts";
 import { getInteropKeys } from "../../state/interop_keys.ts";
 import { decompressSnappyBlock } from "../../validation/snappy_block.ts";
-import { type Anvil, anvilAccount, startAnvil } from "../anvil.ts";
+import { type Anvil, startAnvil } from "../anvil.ts";
 import { type MadeNetwork, makeNetwork, WITHDRAWAL_ACCOUNTS, withdrawalAccountOf } from "../genesis.ts";
 import { GossipPeer, type GossipPeerMessage } from "../gossip_peer.ts";
+import { makeDevnetDir } from "./directory.ts";
 import type { DevnetEvent, DevnetEventSink, SpecimenKind } from "./events.ts";
-import { forgeExit, hostileOperations } from "./hostile.ts";
+import { Fleet, type FleetNode } from "./fleet.ts";
+import { type HostileOperation, hostileOperations, proveMaterial, type SentSpecimens } from "./hostile.ts";
 import { Ledger } from "./ledger.ts";
-import { NodeProcess } from "./node_process.ts";
+import { MessageSender } from "./message_sender.ts";
 import { EXITS_NOT_READY, ExitDesk } from "./page/exit_desk.ts";
 import { type DevnetPage, startDevnetPage } from "./page/server.ts";
 import { type PlannedMessage, planScenario, type Scenario } from "./scenario.ts";
+import { waitUntil } from "./wait_until.ts";
 
 export interface DevnetOptions {
   readonly nodes: number;
@@ -64,26 +59,10 @@ export interface DevnetDeps {
 const GENESIS_DELAY_BASE_MS = 4_000;
 const GENESIS_DELAY_PER_NODE_MS = 1_500;
 const READY_TIMEOUT_MS = 60_000;
-const SEND_TIMEOUT_MS = 60_000;
 const HOSTILE_CONNECT_TIMEOUT_MS = 15_000;
-const POLL_MS = 100;
 
 /** Epochs from the last exit's block to its finality: 2 to 3 when all is well, and as many again. */
 const FINALITY_PATIENCE_EPOCHS = 6;
-
-/** Gossipsub's D_low: a mesh is whole when a node has this many peers in it, or all there are. */
-const MESH_PEERS = 6;
-
-interface RunningNode {
-  readonly name: string;
-  readonly process: NodeProcess;
-  readonly address: string;
-  readonly apiUrl: string;
-  pageUrl: string | null;
-  peerId: string | null;
-  /** By topic name. */
-  readonly meshPeers: Map<string, number>;
-}
 
 /** Runs until the exits are final (`once`) or the signal aborts; false where something went wrong, see the summary. */
 export async function runDevnet(options: DevnetOptions, deps: DevnetDeps): Promise<boolean> {
@@ -104,9 +83,9 @@ class Devnet {
   readonly #resources: AsyncDisposableStack;
   readonly #random: Random;
   readonly #ledger = new Ledger();
-  readonly #nodes: RunningNode[] = [];
   /** Events that every node tells, told once. */
   readonly #told = new Set<string>();
+  #fleet: Fleet | null = null;
   #page: DevnetPage | null = null;
   #desk: ExitDesk | null = null;
   #observerPeerId: string | null = null;
@@ -123,6 +102,7 @@ class Devnet {
 
   async run(): Promise<boolean> {
     const options = this.#options;
+    const { clock } = this.#deps;
     const keys = getInteropKeys(options.validators);
     const scenario = planScenario(
       keys.map(({ pubkey }) => pubkey),
@@ -131,24 +111,35 @@ class Devnet {
       withdrawalAccountOf,
       this.#random,
     );
-    const dir = await this.#makeDir();
-    const anvil = await startAnvil({ mining: "manual" }, this.#deps.clock);
+    const dir = await makeDevnetDir(options.dir, this.#resources);
+    const anvil = await startAnvil({ mining: "manual" }, clock);
     this.#resources.defer(() => anvil.stop());
     await this.#startPage();
-    const network = await this.#startNodes(dir, anvil);
-    this.#desk = this.#createDesk(keys, scenario, anvil, network);
-    await this.#waitForMesh();
-    const observer = await this.#startObserver(network);
-    await this.#waitForFork(network);
+    const { fleet, network } = await this.#startNodes(dir, anvil);
+    const sender = new MessageSender({
+      elUrl: anvil.url,
+      contract: network.contract,
+      clock,
+      onSent: (event) => this.#tell(event),
+    });
+    this.#desk = this.#createDesk(keys, scenario, sender);
+    await this.#waitForMesh(fleet);
+    const observer = await this.#startObserver(fleet, network);
+    await this.#waitForFork(fleet, network);
     this.#desk.open();
 
-    const sent = await this.#sendMessages(anvil, network, scenario);
+    const sent = await this.#sendMessages(sender, scenario);
     await this.#until(() => this.#ledger.allIncluded, this.#inclusionTimeoutMs(), "the exits in a block").catch(
       (error) => this.#giveUp(error),
     );
-    const again = await this.#send(anvil, network, "already_exiting", scenario.alreadyExiting);
-    this.#ledger.expectDeath("already_exiting", "contract", toHex(scenario.alreadyExiting.pubkey), again.index);
-    await this.#pushHostile(anvil, network, scenario, { ...sent, again });
+    const again = await this.#sendBad(sender, "already_exiting", scenario.alreadyExiting);
+    const material = await proveMaterial({ ...sent, again }, scenario.wrongSender, {
+      elUrl: anvil.url,
+      contract: network.contract,
+      clock,
+      random: this.#random,
+    });
+    await this.#pushHostile(fleet, network, hostileOperations(material, this.#random));
 
     const epochMs = SLOTS_PER_EPOCH * options.secondsPerSlot * 1000;
     await this.#until(
@@ -156,7 +147,7 @@ class Devnet {
       FINALITY_PATIENCE_EPOCHS * epochMs,
       "finality",
     ).catch((error) => this.#giveUp(error));
-    const summary = this.#ledger.summary(this.#nodes.map(({ name, apiUrl }) => ({ node: name, url: apiUrl })));
+    const summary = this.#ledger.summary(fleet.nodes.map(({ name, apiUrl }) => ({ node: name, url: apiUrl })));
     this.#tell(summary);
     // The summary is the last word of a run that ends with it.
     this.#silent = options.once;
@@ -170,7 +161,7 @@ class Devnet {
     if (pagePort === null) return;
     const page = await startDevnetPage(pagePort, {
       clock: this.#deps.clock,
-      nodes: () => this.#nodes,
+      nodes: () => this.#fleet?.nodes ?? [],
       otherPeers: () => {
         const peers = new Map<string, string>();
         if (this.#observerPeerId !== null) peers.set(this.#observerPeerId, "observer");
@@ -187,58 +178,29 @@ class Devnet {
   #createDesk(
     keys: readonly { pubkey: Uint8Array }[],
     { exits, wrongSender }: Scenario,
-    anvil: Anvil,
-    network: MadeNetwork,
+    sender: MessageSender,
   ): ExitDesk {
     const reserved = [...exits, wrongSender].map(({ validatorIndex }) => validatorIndex ?? -1);
     return new ExitDesk({
       pubkeys: keys.map(({ pubkey }) => pubkey),
       reserved: new Set(reserved),
       accountOf: withdrawalAccountOf,
-      send: (message) => this.#send(anvil, network, "exit", message),
+      send: (message) => sender.send("exit", message),
       onEvent: (event) => this.#page?.tell(event, this.#deps.clock.nowMs()),
     });
   }
 
-  async #makeDir(): Promise<string> {
-    const { dir } = this.#options;
-    if (dir === null) {
-      const temporary = await mkdtemp(join(tmpdir(), "msgbus-devnet-"));
-      this.#resources.defer(() => rm(temporary, { recursive: true, force: true }));
-      return temporary;
-    }
-    try {
-      await makeDirectory(dir);
-      if ((await readdir(dir)).length === 0) return dir;
-    } catch (error) {
-      throw new CodedError(
-        "DIR_UNWRITABLE",
-        `Cannot use ${dir} (${errorMessage(error)}): give --dir an empty or new directory that may be written`,
-        { dir },
-        error,
-      );
-    }
-    throw new CodedError("DIR_NOT_EMPTY", `${dir} is not empty: choose another --dir, or empty it first`, { dir });
-  }
-
-  async #startNodes(dir: string, anvil: Anvil): Promise<MadeNetwork> {
+  async #startNodes(dir: string, anvil: Anvil): Promise<{ fleet: Fleet; network: MadeNetwork }> {
     const { nodes, validators, secondsPerSlot, forkEpoch, seed, entry } = this.#options;
+    const { clock } = this.#deps;
+    const listener = {
+      onEvent: (node: FleetNode, event: NodeEvent, time: number) => this.#onNodeEvent(node, event, time),
+      onExit: ({ name }: FleetNode, reason: string, restarting: boolean) =>
+        this.#tell({ event: "node_exited", node: name, reason, restarting }),
+    };
+    const fleet = await Fleet.plan({ dir, nodes, validators, entry }, listener, clock);
+    this.#fleet = fleet;
     const networkDir = join(dir, "network");
-    const ports = await freePorts(nodes * 2);
-    const planned = await Promise.all(
-      Array.from({ length: nodes }, async (_, i) => {
-        const dataDir = join(dir, `node-${i}`);
-        const { peerId } = await loadIdentity(dataDir);
-        const listen = `/ip4/127.0.0.1/tcp/${ports[2 * i]}`;
-        return {
-          name: `node-${i}`,
-          dataDir,
-          listen,
-          apiPort: ports[2 * i + 1] as number,
-          address: `${listen}/p2p/${peerId}`,
-        };
-      }),
-    );
     const network = await makeNetwork(
       {
         dir: networkDir,
@@ -248,9 +210,9 @@ class Devnet {
         elUrl: anvil.url,
         contract: null,
         messageBusForkEpoch: forkEpoch,
-        bootnodes: planned.map(({ address }) => address),
+        bootnodes: fleet.nodes.map(({ address }) => address),
       },
-      this.#deps.clock,
+      clock,
     );
     this.#tell({
       event: "network",
@@ -265,41 +227,14 @@ class Devnet {
       seed,
       pageUrl: this.#page?.url ?? null,
     });
-    for (const [i, { name, dataDir, listen, apiPort, address }] of planned.entries()) {
-      const args = ["node", "--json", "--network", networkDir, "--el-url", anvil.url, "--data-dir", dataDir];
-      args.push("--listen", listen, "--api-port", String(apiPort));
-      const own = validatorRange(i, nodes, validators);
-      if (own !== null) args.push("--validators", own);
-      const process = new NodeProcess(
-        { name, args, logFile: join(dir, `${name}.log`), entry },
-        {
-          onEvent: (event) => this.#onNodeEvent(node, event),
-          onExit: (reason, restarting) => {
-            node.meshPeers.clear();
-            this.#tell({ event: "node_exited", node: name, reason, restarting });
-          },
-        },
-        this.#deps.clock,
-      );
-      const node: RunningNode = {
-        name,
-        process,
-        address,
-        apiUrl: `http://127.0.0.1:${apiPort}`,
-        pageUrl: null,
-        peerId: null,
-        meshPeers: new Map(),
-      };
-      this.#nodes.push(node);
-      process.start();
-    }
-    this.#resources.defer(() => Promise.all(this.#nodes.map((node) => node.process.stop())).then(() => {}));
-    return network;
+    this.#resources.defer(() => fleet.stop());
+    fleet.start(networkDir, anvil.url);
+    return { fleet, network };
   }
 
-  async #waitForMesh(): Promise<void> {
-    await this.#until(() => this.#isMeshed("beacon_block"), READY_TIMEOUT_MS, "all nodes in one mesh");
-    const nodes = this.#nodes.map(({ name, peerId, address, apiUrl, pageUrl }) => ({
+  async #waitForMesh(fleet: Fleet): Promise<void> {
+    await this.#until(() => fleet.isMeshed("beacon_block"), READY_TIMEOUT_MS, "all nodes in one mesh");
+    const nodes = fleet.nodes.map(({ name, peerId, address, apiUrl, pageUrl }) => ({
       node: name,
       peerId: peerId ?? "",
       multiaddrs: [address],
@@ -310,26 +245,21 @@ class Devnet {
   }
 
   /** The first block of the fork, and the mesh that exits go through. */
-  async #waitForFork({ genesisTime }: MadeNetwork): Promise<void> {
+  async #waitForFork(fleet: Fleet, { genesisTime }: MadeNetwork): Promise<void> {
     const { forkEpoch, secondsPerSlot } = this.#options;
     const slot = Math.max(1, forkEpoch * SLOTS_PER_EPOCH);
     const untilSlotMs = (genesisTime + slot * secondsPerSlot) * 1000 - this.#deps.clock.nowMs();
     await this.#until(() => this.#headSlot >= slot, untilSlotMs + READY_TIMEOUT_MS, "the fork's first block");
-    await this.#until(() => this.#isMeshed("triggered_exit"), READY_TIMEOUT_MS, "the mesh of triggered exits");
-  }
-
-  #isMeshed(topic: string): boolean {
-    const wanted = Math.min(this.#nodes.length - 1, MESH_PEERS);
-    return this.#nodes.every(({ peerId, meshPeers }) => peerId !== null && (meshPeers.get(topic) ?? 0) >= wanted);
+    await this.#until(() => fleet.isMeshed("triggered_exit"), READY_TIMEOUT_MS, "the mesh of triggered exits");
   }
 
   /** Every node's gossip peer: whatever any of them forwards, it sees. */
-  async #startObserver({ messageBusForkDigest }: MadeNetwork): Promise<GossipPeer> {
+  async #startObserver(fleet: Fleet, { messageBusForkDigest }: MadeNetwork): Promise<GossipPeer> {
     const topic = formatTopic("triggered_exit", messageBusForkDigest);
     const observer = await GossipPeer.start("observer", [topic], (message) => this.#onObserved(message));
     this.#resources.defer(() => observer.stop());
     this.#observerPeerId = observer.peerId;
-    for (const { address } of this.#nodes) await observer.connect(address);
+    for (const { address } of fleet.nodes) await observer.connect(address);
     return observer;
   }
 
@@ -343,85 +273,32 @@ class Devnet {
   }
 
   /** All exits, and the bad messages that the contract takes like any other. */
-  async #sendMessages(
-    anvil: Anvil,
-    network: MadeNetwork,
-    scenario: Scenario,
-  ): Promise<{ first: SentMessage; unknownPubkey: SentMessage; wrongSender: SentMessage }> {
-    const sendExit = async (message: PlannedMessage) => {
+  async #sendMessages(sender: MessageSender, scenario: Scenario): Promise<Omit<SentSpecimens, "again">> {
+    const sendExit = (message: PlannedMessage) => {
       this.#ledger.expectExit(message.validatorIndex ?? -1, toHex(message.pubkey), this.#deps.clock.nowMs());
-      return this.#send(anvil, network, "exit", message);
-    };
-    const sendBad = async (kind: SpecimenKind, message: PlannedMessage) => {
-      const sent = await this.#send(anvil, network, kind, message);
-      this.#ledger.expectDeath(kind, "contract", toHex(message.pubkey), sent.index);
-      return sent;
+      return sender.send("exit", message);
     };
     const [exits, unknownPubkey, wrongSender] = await Promise.all([
       Promise.all(scenario.exits.map(sendExit)),
-      sendBad("unknown_pubkey", scenario.unknownPubkey),
-      sendBad("wrong_sender", scenario.wrongSender),
+      this.#sendBad(sender, "unknown_pubkey", scenario.unknownPubkey),
+      this.#sendBad(sender, "wrong_sender", scenario.wrongSender),
     ]);
     return { first: exits[0] as SentMessage, unknownPubkey, wrongSender };
   }
 
-  readonly #sending = new Map<number, Promise<unknown>>();
-
-  /** One account's transactions enter the pool one after another: each takes the next nonce. */
-  async #send(anvil: Anvil, network: MadeNetwork, kind: SpecimenKind, message: PlannedMessage): Promise<SentMessage> {
-    const { privateKey, address } = anvilAccount(message.account);
-    const inPool = Promise.withResolvers<void>();
-    const before = this.#sending.get(message.account);
-    this.#sending.set(message.account, inPool.promise);
-    await before;
-    try {
-      const sent = await sendMessage(
-        anvil.url,
-        privateKey,
-        network.contract,
-        { messageType: TRIGGERED_EXIT_TYPE, payload: message.pubkey },
-        { clock: this.#deps.clock, timeoutMs: SEND_TIMEOUT_MS, onSent: () => inPool.resolve() },
-      );
-      this.#tell({
-        event: "message_sent",
-        kind,
-        validatorIndex: message.validatorIndex,
-        pubkey: toHex(message.pubkey),
-        sender: address,
-        transactionHash: sent.transactionHash,
-        blockNumber: sent.blockNumber,
-        messageIndex: sent.index.toString(),
-      });
-      return sent;
-    } finally {
-      inPool.resolve();
-    }
+  async #sendBad(sender: MessageSender, kind: SpecimenKind, message: PlannedMessage): Promise<SentMessage> {
+    const sent = await sender.send(kind, message);
+    this.#ledger.expectDeath(kind, toHex(message.pubkey), sent.transactionHash);
+    return sent;
   }
 
   /** A peer of the first node alone hands it what must die there. */
   async #pushHostile(
-    anvil: Anvil,
-    { contract, messageBusForkDigest }: MadeNetwork,
-    scenario: Scenario,
-    sent: { first: SentMessage; unknownPubkey: SentMessage; wrongSender: SentMessage; again: SentMessage },
+    fleet: Fleet,
+    { messageBusForkDigest }: MadeNetwork,
+    operations: readonly HostileOperation[],
   ): Promise<void> {
-    const target = this.#nodes[0] as RunningNode;
-    const rpc = new JsonRpc({ url: anvil.url }, { clock: this.#deps.clock, log: silentLogger });
-    const prove = async ({ index }: SentMessage, blockNumber: number) =>
-      (await proveExit({ contract, choice: { index }, fromBlock: 0, blockNumber }, rpc)).operation;
-    const genuine = await prove(sent.first, sent.first.blockNumber);
-    const victim = scenario.wrongSender;
-    const withdrawalAddress = anvilAccount(withdrawalAccountOf(victim.validatorIndex ?? 0)).address;
-    const operations = hostileOperations(
-      {
-        unknownPubkey: await prove(sent.unknownPubkey, sent.unknownPubkey.blockNumber),
-        wrongSender: await prove(sent.wrongSender, sent.wrongSender.blockNumber),
-        alreadyExiting: await prove(sent.first, sent.again.blockNumber),
-        unsent: forgeExit(victim.pubkey, fromHex(withdrawalAddress), genuine, this.#random),
-      },
-      this.#random,
-    );
-
+    const target = fleet.nodes[0] as FleetNode;
     const topic = formatTopic("triggered_exit", messageBusForkDigest);
     const hostile = await GossipPeer.start("hostile", []);
     this.#resources.defer(() => hostile.stop());
@@ -449,13 +326,11 @@ class Devnet {
     if (!this.#silent) this.#deps.onEvent(event);
   }
 
-  #onNodeEvent(node: RunningNode, { time, ...event }: NodeEventLine): void {
+  #onNodeEvent(node: FleetNode, event: NodeEvent, time: number): void {
     // The page shows every node's, at its time; the story tells once what all of them tell.
     if (event.event !== "ready") this.#page?.tell({ ...event, node: node.name }, time);
     switch (event.event) {
       case "ready":
-        node.peerId = event.peerId;
-        node.pageUrl = event.pageUrl;
         this.#tell({
           event: "node_ready",
           node: node.name,
@@ -465,14 +340,14 @@ class Devnet {
           pageUrl: event.pageUrl,
         });
         return;
-      case "mesh":
-        node.meshPeers.set(event.topic, event.peers);
-        break;
       case "topics":
         if (!this.#isNews(`topics ${event.forkDigest} ${event.topics.join()}`)) return;
         break;
       case "block":
         this.#headSlot = Math.max(this.#headSlot, event.slot);
+        break;
+      case "operation_formed":
+        this.#ledger.onFormed(node.name, event.messageIndex, event.pubkey, event.transactionHash);
         break;
       case "verdict":
         this.#ledger.onVerdict({ ...event, node: node.name }, this.#hostilePeerId);
@@ -510,47 +385,7 @@ class Devnet {
     if (!(error instanceof CodedError) || error.code !== "DEVNET_TIMEOUT") throw error;
   }
 
-  async #until(condition: () => boolean, timeoutMs: number, what: string): Promise<void> {
-    const { clock, signal } = this.#deps;
-    const deadlineMs = clock.monotonicMs() + timeoutMs;
-    while (!condition()) {
-      if (signal.aborted) throw new CodedError("INTERRUPTED", "The devnet was asked to leave");
-      if (clock.monotonicMs() >= deadlineMs) {
-        throw new CodedError(
-          "DEVNET_TIMEOUT",
-          `Waited ${Math.round(timeoutMs / 1000)} s for ${what} in vain: the nodes' logs are in the devnet's directory (keep it with --dir)`,
-          { what, timeoutMs },
-        );
-      }
-      await sleep(clock, POLL_MS, signal);
-    }
+  #until(condition: () => boolean, timeoutMs: number, what: string): Promise<void> {
+    return waitUntil(condition, timeoutMs, what, this.#deps);
   }
-}
-
-type NodeEventLine = Parameters<ConstructorParameters<typeof NodeProcess>[1]["onEvent"]>[0];
-
-/** An even share of the validators, as `--validators` takes it; null where there are fewer than nodes. */
-function validatorRange(node: number, nodes: number, validators: number): string | null {
-  const first = Math.floor((node * validators) / nodes);
-  const end = Math.floor(((node + 1) * validators) / nodes);
-  return end > first ? `${first}..${end - 1}` : null;
-}
-
-/** Ports that are free now; all are held until the last is found, so that none is found twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -1,8 +1,18 @@
 /** Operations that a hostile peer pushes into gossip: each breaks one rule, and is else as good as it can be. */
+import { fromHex } from "@lodestar/utils";
+import type { Clock } from "../../base/clock.ts";
+import { CodedError } from "../../base/errors.ts";
+import { silentLogger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
+import type { SentMessage } from "../../execution/contract.ts";
+import { JsonRpc } from "../../execution/json_rpc.ts";
+import { proveExit } from "../../execution/prove.ts";
 import { compressBlock } from "../../network/encoding.ts";
 import { TriggeredExit } from "../../spec/types.ts";
+import { anvilAccount } from "../anvil.ts";
+import { withdrawalAccountOf } from "../genesis.ts";
 import type { SpecimenKind } from "./events.ts";
+import type { PlannedMessage } from "./scenario.ts";
 
 export interface HostileOperation {
   readonly kind: SpecimenKind;
@@ -19,6 +29,43 @@ export interface HostileMaterial {
   readonly alreadyExiting: TriggeredExit;
   /** One that would be valid, if its proof were: the right sender of a validator that stays. */
   readonly unsent: TriggeredExit;
+}
+
+/** What the contract holds by the time that the hostile peer begins. */
+export interface SentSpecimens {
+  /** Of the exits, the first. */
+  readonly first: SentMessage;
+  readonly unknownPubkey: SentMessage;
+  readonly wrongSender: SentMessage;
+  /** The first exit's message once more, in a later block. */
+  readonly again: SentMessage;
+}
+
+/** @param victim a validator that stays, of whose exit a proof is forged. */
+export async function proveMaterial(
+  sent: SentSpecimens,
+  victim: PlannedMessage,
+  { elUrl, contract, clock, random }: { elUrl: string; contract: `0x${string}`; clock: Clock; random: Random },
+): Promise<HostileMaterial> {
+  const rpc = new JsonRpc({ url: elUrl }, { clock, log: silentLogger });
+  const prove = async ({ transactionHash }: SentMessage, blockNumber: number): Promise<TriggeredExit> => {
+    const options = { contract, choice: { transactionHash }, fromBlock: 0 };
+    try {
+      return (await proveExit({ ...options, blockNumber }, rpc)).operation;
+    } catch (error) {
+      // Its block was taken back meanwhile, and a later one holds it.
+      if (!(error instanceof CodedError) || error.code === "EL_UNAVAILABLE") throw error;
+      return (await proveExit(options, rpc)).operation;
+    }
+  };
+  const genuine = await prove(sent.first, sent.first.blockNumber);
+  const withdrawalAddress = fromHex(anvilAccount(withdrawalAccountOf(victim.validatorIndex ?? 0)).address);
+  return {
+    unknownPubkey: await prove(sent.unknownPubkey, sent.unknownPubkey.blockNumber),
+    wrongSender: await prove(sent.wrongSender, sent.wrongSender.blockNumber),
+    alreadyExiting: await prove(sent.first, sent.again.blockNumber),
+    unsent: forgeExit(victim.pubkey, withdrawalAddress, genuine, random),
+  };
 }
 
 /** What only costs the sender an IGNORE comes first, so that it is not graylisted before it is through. */
@@ -47,12 +94,7 @@ function truncated(wireData: Uint8Array): Uint8Array {
 }
 
 /** The exit of a message that nobody sent: every sibling is made up but the count, which is one that blocks have had. */
-export function forgeExit(
-  pubkey: Uint8Array,
-  sender: Uint8Array,
-  genuine: TriggeredExit,
-  random: Random,
-): TriggeredExit {
+function forgeExit(pubkey: Uint8Array, sender: Uint8Array, genuine: TriggeredExit, random: Random): TriggeredExit {
   const { proof, messageIndex } = genuine.messageBusSignal;
   return {
     messageBusSignal: {

@@ -15,11 +15,12 @@ interface BadRecord {
   readonly kind: SpecimenKind;
   readonly route: SpecimenRoute;
   readonly pubkey: string | null;
-  /** Of a message that the contract holds. */
-  readonly messageIndex: bigint | null;
+  /** Of a message that the contract holds: its index may change while blocks are taken back. */
+  readonly transactionHash: string | null;
   /** Of what a hostile peer pushes. */
   readonly wireData: Uint8Array | null;
   readonly diedAt: Map<string, string>;
+  /** Of what a hostile peer pushes. */
   forwarded: boolean;
 }
 
@@ -30,10 +31,16 @@ export class Ledger {
   readonly #bad: BadRecord[] = [];
   /** Blocks that named a pubkey, by pubkey; one validator can be in one canonical block only. */
   readonly #inclusions = new Map<string, Set<string>>();
-  /** Refusals of what nodes formed, by message index and node. A node may judge before `expectDeath` is called. */
+  /** The transaction behind a message index, by node: of what the node formed of it last. */
+  readonly #formed = new Map<string, string>();
+  /** What each node said of what it formed, by transaction and node. It may do so before `expectDeath` is called. */
   readonly #formedRefusals = new Map<string, Map<string, string>>();
-  /** Message indices that some node found valid. */
+  /** Transactions whose message some node found valid. */
   readonly #formedAccepts = new Set<string>();
+  /** Indices that a transaction's message had, with its pubkey; one, unless blocks were taken back. */
+  readonly #formedMessages = new Map<string, Set<string>>();
+  /** Messages that reached the observer, likewise. */
+  readonly #observed = new Set<string>();
   #finalizedEpoch = -1;
   #acceptedPushed = 0;
 
@@ -42,13 +49,13 @@ export class Ledger {
   }
 
   /** A message to the contract that no node may let through. */
-  expectDeath(kind: SpecimenKind, route: SpecimenRoute, pubkey: string, messageIndex: bigint): void {
-    this.#addBad({ kind, route, pubkey, messageIndex, wireData: null });
+  expectDeath(kind: SpecimenKind, pubkey: string, transactionHash: string): void {
+    this.#addBad({ kind, route: "contract", pubkey, transactionHash, wireData: null });
   }
 
   /** What a hostile peer is about to push into gossip. */
   expectPushed(kind: SpecimenKind, pubkey: string | null, wireData: Uint8Array): void {
-    this.#addBad({ kind, route: "gossip", pubkey, messageIndex: null, wireData });
+    this.#addBad({ kind, route: "gossip", pubkey, transactionHash: null, wireData });
   }
 
   #addBad(record: Omit<BadRecord, "diedAt" | "forwarded">): void {
@@ -76,19 +83,26 @@ export class Ledger {
     this.#finalizedEpoch = Math.max(this.#finalizedEpoch, epoch);
   }
 
+  onFormed(node: string, messageIndex: string, pubkey: string, transactionHash: string): void {
+    this.#formed.set(`${node} ${messageIndex}`, transactionHash);
+    const messages = this.#formedMessages.get(transactionHash) ?? new Set();
+    this.#formedMessages.set(transactionHash, messages.add(messageKey(messageIndex, pubkey)));
+  }
+
   onVerdict(verdict: Verdict, hostilePeerId: string | null): void {
-    if (verdict.source === "execution" && verdict.messageIndex !== null)
-      this.#onFormedVerdict(verdict, verdict.messageIndex);
+    if (verdict.source === "execution") this.#onFormedVerdict(verdict);
     if (verdict.source === "gossip" && verdict.peerId === hostilePeerId) this.#onPushedVerdict(verdict);
   }
 
-  #onFormedVerdict({ result, code, node }: Verdict, messageIndex: string): void {
+  #onFormedVerdict({ result, code, node, messageIndex }: Verdict): void {
+    const transactionHash = this.#formed.get(`${node} ${messageIndex}`);
+    if (transactionHash === undefined) return;
     if (result === "accept") {
-      this.#formedAccepts.add(messageIndex);
+      this.#formedAccepts.add(transactionHash);
       return;
     }
-    const refusals = this.#formedRefusals.get(messageIndex) ?? new Map();
-    this.#formedRefusals.set(messageIndex, refusals.set(node, code));
+    const refusals = this.#formedRefusals.get(transactionHash) ?? new Map();
+    this.#formedRefusals.set(transactionHash, refusals.set(node, code));
   }
 
   #onPushedVerdict({ result, code, node, pubkey }: Verdict): void {
@@ -105,11 +119,9 @@ export class Ledger {
 
   /** A message that reached the observer; `exit` is null where the bytes hold no operation. */
   onObserved(wireData: Uint8Array, exit: { pubkey: string; messageIndex: bigint } | null): void {
+    if (exit !== null) this.#observed.add(messageKey(exit.messageIndex.toString(), exit.pubkey));
     for (const record of this.#bad) {
-      const isPushed = record.wireData !== null && Buffer.compare(record.wireData, wireData) === 0;
-      const isFormed =
-        record.messageIndex !== null && exit?.messageIndex === record.messageIndex && exit.pubkey === record.pubkey;
-      if (isPushed || isFormed) record.forwarded = true;
+      if (record.wireData !== null && Buffer.compare(record.wireData, wireData) === 0) record.forwarded = true;
     }
   }
 
@@ -156,7 +168,10 @@ export class Ledger {
   #failure(bad: readonly SpecimenFate[]): string | null {
     if (!this.allIncluded) return "Not every exit is in a block.";
     if (!this.allFinal) return "Not every exit is final.";
-    if (this.#acceptedPushed > 0 || this.#bad.some((record) => this.#formedAccepts.has(String(record.messageIndex)))) {
+    if (
+      this.#acceptedPushed > 0 ||
+      this.#bad.some(({ transactionHash }) => this.#formedAccepts.has(transactionHash ?? ""))
+    ) {
       return "A node accepted a bad message.";
     }
     const travelled = bad.find(({ forwarded }) => forwarded);
@@ -167,12 +182,17 @@ export class Ledger {
     return unjudged === undefined ? null : `No node judged one of the bad messages (${unjudged.kind}).`;
   }
 
-  #refusals({ messageIndex, diedAt }: BadRecord): ReadonlyMap<string, string> {
-    return messageIndex === null ? diedAt : (this.#formedRefusals.get(String(messageIndex)) ?? diedAt);
+  #refusals({ transactionHash, diedAt }: BadRecord): ReadonlyMap<string, string> {
+    return transactionHash === null ? diedAt : (this.#formedRefusals.get(transactionHash) ?? diedAt);
+  }
+
+  #isForwarded({ transactionHash, forwarded }: BadRecord): boolean {
+    if (transactionHash === null) return forwarded;
+    return [...(this.#formedMessages.get(transactionHash) ?? [])].some((message) => this.#observed.has(message));
   }
 
   #fate(record: BadRecord): SpecimenFate {
-    const { kind, route, pubkey, forwarded } = record;
+    const { kind, route, pubkey } = record;
     const blocks = pubkey === null ? 0 : (this.#inclusions.get(pubkey)?.size ?? 0);
     // The exit that it repeats is in a block rightly, once.
     const rightful = pubkey !== null && this.#exits.has(pubkey) ? 1 : 0;
@@ -183,10 +203,14 @@ export class Ledger {
       diedAt: [...this.#refusals(record)]
         .map(([node, code]) => ({ node, code }))
         .sort((a, b) => a.node.localeCompare(b.node)),
-      forwarded,
+      forwarded: this.#isForwarded(record),
       inBlock: blocks > rightful,
     };
   }
+}
+
+function messageKey(messageIndex: string, pubkey: string): string {
+  return `${messageIndex} ${pubkey}`;
 }
 
 /** The codes with which a bad message may die, for telling apart several about one validator. */
