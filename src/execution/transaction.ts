@@ -22,7 +22,7 @@ const PRIORITY_FEE_WEI = 1_000_000_000n;
  */
 const MAX_SIGNINGS = 5;
 
-const POLL_MS = 200;
+const DEFAULT_POLL_MS = 200;
 
 export interface SendDeps {
   readonly clock: Clock;
@@ -30,6 +30,10 @@ export interface SendDeps {
   readonly timeoutMs: number;
   /** Awaited once the transaction is in the pool; a devnet mines here. */
   readonly onSent?: (transactionHash: Hex) => void | Promise<void>;
+  /** How often the client is asked whether a block holds it. */
+  readonly pollMs?: number;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
   /** Refuses another chain than this. */
   readonly chainId?: number;
 }
@@ -54,7 +58,7 @@ const transactionSchema = z.nullable(z.object({ blockHash: hashSchema.nullish() 
  * Sends a transaction and waits for its block.
  *
  * @throws CodedError `EL_UNAVAILABLE` (nothing was sent), `WRONG_CHAIN`, `TRANSACTION_REFUSED`,
- * `TRANSACTION_REVERTED`, `TRANSACTION_PENDING`.
+ * `TRANSACTION_REVERTED`, `TRANSACTION_PENDING`, `INTERRUPTED`.
  */
 export async function transact(rpc: JsonRpc, account: PrivateKeyAccount, call: Call, deps: SendDeps): Promise<Receipt> {
   const chainId = Number(await rpc.request("read", "eth_chainId", [], quantitySchema));
@@ -93,7 +97,7 @@ class Sending {
   }
 
   async run(): Promise<Receipt> {
-    const { clock, timeoutMs, onSent } = this.#deps;
+    const { clock, timeoutMs, onSent, pollMs = DEFAULT_POLL_MS, signal } = this.#deps;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     let { hash } = await this.#sign();
     let isInPool = false;
@@ -112,6 +116,12 @@ class Sending {
         await onSent?.(hash);
         continue;
       }
+      if (signal?.aborted) {
+        const transactionHash = hash;
+        throw new CodedError("INTERRUPTED", `Transaction ${hash} may be sent: nobody waits for it`, {
+          transactionHash,
+        });
+      }
       if (clock.monotonicMs() >= deadlineMs) {
         throw new CodedError(
           "TRANSACTION_PENDING",
@@ -119,7 +129,7 @@ class Sending {
           { transactionHash: hash },
         );
       }
-      await sleep(clock, POLL_MS);
+      await sleep(clock, pollMs, signal);
     }
   }
 

@@ -120,6 +120,7 @@ class Devnet {
       elUrl: anvil.url,
       contract: network.contract,
       clock,
+      signal: this.#deps.signal,
       onSent: (event) => this.#tell(event),
     });
     this.#desk = this.#createDesk(keys, scenario, sender);
@@ -274,12 +275,10 @@ class Devnet {
 
   /** All exits, and the bad messages that the contract takes like any other. */
   async #sendMessages(sender: MessageSender, scenario: Scenario): Promise<Omit<SentSpecimens, "again">> {
-    const sendExit = (message: PlannedMessage) => {
-      this.#ledger.expectExit(message.validatorIndex ?? -1, toHex(message.pubkey), this.#deps.clock.nowMs());
-      return sender.send("exit", message);
-    };
+    const onSending = ({ validatorIndex, pubkey }: PlannedMessage) =>
+      this.#ledger.expectExit(validatorIndex ?? -1, toHex(pubkey), this.#deps.clock.nowMs());
     const [exits, unknownPubkey, wrongSender] = await Promise.all([
-      Promise.all(scenario.exits.map(sendExit)),
+      sender.sendAll("exit", scenario.exits, onSending),
       this.#sendBad(sender, "unknown_pubkey", scenario.unknownPubkey),
       this.#sendBad(sender, "wrong_sender", scenario.wrongSender),
     ]);
