@@ -28,6 +28,8 @@ import { packageVersion } from "./version.ts";
 const MAX_RATE = 200_000;
 /** An hour an attack. */
 const MAX_SECONDS = 3_600;
+/** They share a process, and each has twenty attackers. */
+const MAX_HONEST_NODES = 20;
 /** Of honest publishing, before and after each attack. */
 const QUIET_MS = 2_000;
 /** Messages a second; a network of a million validators sees fewer exits. */
@@ -44,6 +46,7 @@ interface FuzzFlags {
   seconds: number;
   rate: number;
   seed: number;
+  honestNodes: number;
   out?: string;
   canary: boolean;
   allowRemote: boolean;
@@ -63,6 +66,12 @@ function parseAttackSeconds(value: string): number {
   return ms;
 }
 
+function parseHonestNodes(value: string): number {
+  const nodes = parsePositiveInteger(value);
+  if (nodes > MAX_HONEST_NODES) throw new InvalidArgumentError(`It must be at most ${MAX_HONEST_NODES}.`);
+  return nodes;
+}
+
 export function fuzzCommand(): Command {
   return new Command("fuzz")
     .description(
@@ -74,6 +83,7 @@ export function fuzzCommand(): Command {
     .addOption(secondsOption("--seconds <s>", "the longest that each attack may take", 3, parseAttackSeconds))
     .option("--rate <n>", "RPCs a second", parseRate, 10_000)
     .option("--seed <n>", "chooses identities and bytes", parseNonNegativeInteger, 1)
+    .option("--honest-nodes <n>", "of the networks of sybil and eclipse", parseHonestNodes, 5)
     .option("--peer <multiaddr>", "attack this node, with its /p2p/ id", parseMultiaddr)
     .option("--network <dir>", "with --peer: the directory of its network")
     .option("--state <file>", "with --peer: the head state that it stands on, where it stands still")
@@ -116,6 +126,7 @@ async function run(flags: FuzzFlags, command: Command): Promise<void> {
     rate: flags.rate,
     honestRate: HONEST_RATE,
     measureHeap: true,
+    honestNodes: flags.honestNodes,
     peer: peerOf(flags),
     ownTarget: flags.canary ? "canary" : "node",
     freshTargets: true,

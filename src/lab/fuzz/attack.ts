@@ -20,10 +20,13 @@ export interface Attack {
   /** Whether the target owes a hang-up: floods are gone within a heartbeat, and redials are refused. */
   readonly hangsUp: boolean;
   /**
-   * Identities that join when the honest peers are there, one after another, before the attack's time begins: connecting is no
-   * part of the attack. They are the context's `peers`.
+   * Whom identities join, one after another, when the honest peers are there and before the attack's time begins: connecting is
+   * no part of the attack. They are the context's `peers`. Of the addresses the first is the target's, the others are
+   * its neighbours'.
    */
-  readonly identities?: number;
+  identities?(addresses: readonly string[]): readonly string[];
+  /** In a network of honest nodes, where the target is ours: the publisher is at one of them, the observer at the target. */
+  readonly inNetwork?: true;
   /** Runs before the honest peers connect. */
   prepare?(context: AttackContext): Promise<void>;
   /** Returns when the attack is over: at the latest soon after `signal`. Throws for bugs only. */

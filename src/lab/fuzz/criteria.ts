@@ -46,7 +46,9 @@ export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">
     DEAD: !target.alive,
     INVALID_FORWARDED: Object.keys(honest.invalid).length > 0,
     HONEST_PEER_DROPPED: honest.droppedHonestPeer,
-    HONEST_LOST: [before, during, after].some(({ published, delivered }) => delivered < published),
+    HONEST_LOST:
+      [before, during, after].some(({ published, delivered }) => delivered < published) ||
+      (report.neighbours !== null && report.neighbours.delivered < 1),
     HONEST_SLOWED: (during.p99Ms ?? 0) > allowedMs,
     NOT_HUNG_UP: attack.hangsUp && sent.rpcs > 0 && stayedTooLong,
     REDIAL_TAKEN: attack.hangsUp && report.redialRefused === false,

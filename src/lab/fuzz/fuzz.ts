@@ -7,7 +7,8 @@ import { CodedError } from "../../base/errors.ts";
 import { writeNetworkDir } from "../../state/network_dir.ts";
 import type { Attack } from "./attack.ts";
 import { type Fixture, fixtureOf, makeOwnNetwork } from "./fixture.ts";
-import { ATTACK_SHARE, type AttackPlan, type AttackReport, runAttack } from "./run_attack.ts";
+import { startNeighbours } from "./neighbours.ts";
+import { ATTACK_SHARE, type AttackDependencies, type AttackPlan, type AttackReport, runAttack } from "./run_attack.ts";
 import { existingTarget, type OwnTarget, startTarget, type Target } from "./target.ts";
 import { readValidOperations } from "./valid_operations.ts";
 import { readViews, type ViewFiles } from "./views.ts";
@@ -59,7 +60,8 @@ export async function runFuzz(
       }
       target ??= await stage.start();
       const fixture = { ...stage.fixture, valid: shareOf(stage.fixture.valid, i, options) };
-      const report = await runAttack(attack, options, { target, clock, fixture, witness, views: stage.views });
+      const { views, startNeighbours } = stage;
+      const report = await runAttack(attack, options, { target, clock, fixture, witness, views, startNeighbours });
       reports.push(report);
       onReport(report);
     }
@@ -81,6 +83,7 @@ function shareOf(valid: readonly Uint8Array[], index: number, { attacks, freshTa
 interface Stage {
   readonly fixture: Fixture;
   readonly views: ViewFiles;
+  readonly startNeighbours: AttackDependencies["startNeighbours"];
   start(): Promise<Target>;
   clear(): Promise<void>;
 }
@@ -100,6 +103,10 @@ async function ownStage(options: FuzzOptions, clock: Clock): Promise<Stage> {
   return {
     fixture,
     views: { networkDir, stateFile, finalizedStateFile: null, areExact: true },
+    startNeighbours:
+      options.ownTarget === "canary"
+        ? null
+        : (count, { address }) => startNeighbours({ count, targetAddress: address, networkDir, stateFile }, clock),
     start: () => startTarget(options.ownTarget, { networkDir, stateFile, topic: fixture.topic }, clock),
     clear: () => rm(networkDir, { recursive: true, force: true }),
   };
@@ -113,6 +120,7 @@ async function peerStage(peer: PeerTarget): Promise<Stage> {
   return {
     fixture: fixtureOf(head, valid),
     views,
+    startNeighbours: null,
     start: async () => existingTarget(address, metricsUrl),
     clear: async () => {},
   };

@@ -6,6 +6,7 @@ import type { Attack, AttackContext, Frame } from "./attack.ts";
 import { ByteSource } from "./byte_source.ts";
 import { type Criterion, judgeReport } from "./criteria.ts";
 import type { Fixture } from "./fixture.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { RawPeer, type RawPeerOptions } from "./raw_peer.ts";
 import { watchScores } from "./scores.ts";
 import { scrape, type TargetMetrics } from "./scrape.ts";
@@ -24,8 +25,10 @@ export interface AttackPlan {
   readonly rate: number;
   /** Honest messages a second. */
   readonly honestRate: number;
-  /** Takes half a second, and says little of a target that was attacked before. */
+  /** Says little of a target that was attacked before. */
   readonly measureHeap: boolean;
+  /** Of the attacks in a network, the target among them. */
+  readonly honestNodes: number;
 }
 
 export interface AttackReport {
@@ -57,6 +60,8 @@ export interface AttackReport {
   /** Null where it was not tried: nobody was hung up. */
   readonly redialRefused: boolean | null;
   readonly honest: WitnessReport;
+  /** The target's neighbours; null where there were none. `delivered`: of the honest messages, by all of them together, up to 1. */
+  readonly neighbours: { readonly nodes: number; readonly delivered: number } | null;
   readonly target: {
     readonly alive: boolean;
     readonly eventLoopP99Ms: number | null;
@@ -86,6 +91,8 @@ export interface AttackDependencies {
   readonly fixture: Fixture;
   readonly views: ViewFiles;
   readonly witness: Witness;
+  /** Honest nodes around the target; null where there can be none. */
+  readonly startNeighbours: ((count: number, target: Target) => Promise<Neighbours>) | null;
   readonly clock: Clock;
 }
 
@@ -119,7 +126,7 @@ interface Attacker {
 export async function runAttack(
   attack: Attack,
   plan: AttackPlan,
-  { target, fixture, views, witness, clock }: AttackDependencies,
+  { target, fixture, views, witness, startNeighbours, clock }: AttackDependencies,
 ): Promise<AttackReport> {
   const random = new ByteSource(seededRandom(hashSeed(attack.name, plan.seed)));
   const share = Math.min(ATTACK_SHARE, Math.floor(fixture.valid.length / 2));
@@ -150,10 +157,13 @@ export async function runAttack(
     return { peer, keySeed };
   }
 
-  async function join(options?: Omit<RawPeerOptions, "keySeed">): Promise<RawPeer | null> {
+  async function join(
+    options?: Omit<RawPeerOptions, "keySeed">,
+    address: string = target.address,
+  ): Promise<RawPeer | null> {
     const { peer, keySeed } = await create(options);
     try {
-      await peer.connect(target.address, over.signal);
+      await peer.connect(address, over.signal);
     } catch {
       await retire(peer);
       return null;
@@ -228,7 +238,7 @@ export async function runAttack(
     rate: plan.rate,
     takeValid: () => forAttack.pop() ?? null,
     identity: async (options) => (await create(options)).peer,
-    join,
+    join: (options) => join(options),
     retire,
     flood,
     send,
@@ -242,20 +252,23 @@ export async function runAttack(
     },
   };
 
+  let neighbours: Neighbours | null = null;
   try {
     await attack.prepare?.(context);
+    if (attack.inNetwork === true && plan.honestNodes > 1) {
+      neighbours = (await startNeighbours?.(plan.honestNodes - 1, target)) ?? null;
+    }
     await witness.attend({
       targetAddress: target.address,
+      publisherAddress: neighbours?.addresses[0] ?? target.address,
       topic: fixture.topic,
       views,
       valid: forHonest,
-      attacked: [fixture.bystander.pubkey, ...fixture.valid.map(pubkeyOf)].map((pubkey) =>
-        Buffer.from(pubkey).toString("hex"),
-      ),
+      attacked: [fixture.bystander.pubkey, ...fixture.valid.map(pubkeyOf)].map((pubkey) => hexOf(pubkey)),
       keySeeds: [random.bytes(KEY_SEED_BYTES), random.bytes(KEY_SEED_BYTES)],
     });
-    for (let i = 0; i < (attack.identities ?? 0); i++) {
-      const peer = await join();
+    for (const address of attack.identities?.([target.address, ...(neighbours?.addresses ?? [])]) ?? []) {
+      const peer = await join({}, address);
       if (peer !== null) joined.push(peer);
     }
     witness.begin("before", plan.honestRate);
@@ -283,6 +296,8 @@ export async function runAttack(
     const [redialRefused] = await Promise.all([tryRedial(attackers, target, clock), sleep(clock, plan.quietMs)]);
     const alive = target.isRunning() && (await takesHonestPeers(target, random.bytes(KEY_SEED_BYTES), clock));
     const honest = await witness.finish();
+    const published = forHonest.slice(0, honest.published).map((ssz) => hexOf(pubkeyOf(ssz)));
+    const accepted = await neighbours?.accepted();
     if (plan.measureHeap) await target.collectGarbage();
     const after = await scrape(target.metricsUrl);
 
@@ -303,6 +318,7 @@ export async function runAttack(
       graylistedMs: first === undefined || firstGraylistedMs === undefined ? null : firstGraylistedMs - first.startedMs,
       redialRefused,
       honest,
+      neighbours: neighbours === null ? null : deliveryOf(published, accepted ?? []),
       target: {
         alive,
         eventLoopP99Ms: during.eventLoopP99Ms,
@@ -321,8 +337,21 @@ export async function runAttack(
     return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
   } finally {
     over.abort();
-    await Promise.all(Array.from(peers, (peer) => peer.stop()));
+    await Promise.all([...Array.from(peers, (peer) => peer.stop()), neighbours?.stop()]);
   }
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function deliveryOf(published: readonly string[], accepted: readonly (readonly string[])[]) {
+  const perNode = accepted.map((pubkeys) => {
+    const known = new Set(pubkeys);
+    return published.filter((pubkey) => known.has(`0x${pubkey}`)).length / Math.max(1, published.length);
+  });
+  const total = perNode.reduce((sum, share) => sum + share, 0);
+  return { nodes: perNode.length, delivered: perNode.length === 0 ? 0 : total / perNode.length };
 }
 
 function difference(from: number | null, to: number | null, divisor = 1): number | null {

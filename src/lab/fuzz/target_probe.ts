@@ -6,14 +6,10 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { watchEvery } from "../../base/clock.ts";
+import { answerParent } from "./program.ts";
 
-/** What the probe's parent asks by IPC; each is answered once. */
+/** `stall`: the longest since it was asked last, in ms. */
 export type ProbeRequest = "garbage" | "stall";
-export interface ProbeAnswer {
-  readonly request: ProbeRequest;
-  /** The longest since the last time that it was asked. */
-  readonly stallMs: number;
-}
 
 /** What the figure may be too large by. */
 const LOOK_INTERVAL_MS = 5;
@@ -21,21 +17,21 @@ const LOOK_INTERVAL_MS = 5;
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 let usage = process.threadCpuUsage();
-let stallUs = 0;
+let longestUs = 0;
 
 watchEvery(LOOK_INTERVAL_MS, () => {
   const { user, system } = process.threadCpuUsage(usage);
   usage = process.threadCpuUsage();
-  stallUs = Math.max(stallUs, user + system);
+  longestUs = Math.max(longestUs, user + system);
 });
 
-process.on("message", (request: ProbeRequest) => {
-  if (request === "garbage") {
+answerParent((request) => {
+  if ((request as ProbeRequest) === "garbage") {
     collectGarbage();
     usage = process.threadCpuUsage();
+    return null;
   }
-  process.send?.({ request, stallMs: stallUs / 1000 } satisfies ProbeAnswer);
-  if (request === "stall") stallUs = 0;
+  const longestMs = longestUs / 1000;
+  longestUs = 0;
+  return longestMs;
 });
-// It must not outlive its program.
-process.channel?.unref();

@@ -20,7 +20,10 @@ export const PHASES = ["before", "during", "after"] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface WitnessOptions {
+  /** Where the observer is. */
   readonly targetAddress: string;
+  /** The target's, or that of an honest node some steps away. */
+  readonly publisherAddress: string;
   readonly topic: string;
   readonly views: ViewFiles;
   /** Published in this order, each once. */
@@ -46,7 +49,9 @@ export interface WitnessReport {
   readonly invalidSample: string | null;
   /** Valid messages that no honest peer published. */
   readonly otherValid: number;
-  /** The target hung up on an honest peer. */
+  /** How many of the valid operations were published, in their order. */
+  readonly published: number;
+  /** The target, or the publisher's node, hung up on an honest peer. */
   readonly droppedHonestPeer: boolean;
 }
 
@@ -59,8 +64,8 @@ export type WitnessAnswer =
   | { readonly kind: "report"; readonly report: WitnessReport }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** What was published last has this long to arrive: three heartbeats where it is only told of, and the way there. */
-const STRAGGLER_MS = 3_000;
+/** What was published last has this long to arrive: three heartbeats where it is only told of, twice in a network. */
+const STRAGGLER_MS = 5_000;
 /** The pruned may ask again after the backoff that they were told, but not later than this. */
 const MAX_BACKOFF_S = 120;
 
@@ -150,8 +155,11 @@ async function attend(options: WitnessOptions): Promise<Attendance> {
   /** Digests of operations by those of their wire data as the publisher compressed it. */
   const wireDigests = new Map<string, string>();
 
-  for (const peer of [observer, publisher]) {
-    await peer.connect(options.targetAddress);
+  for (const [peer, address] of [
+    [observer, options.targetAddress],
+    [publisher, options.publisherAddress],
+  ] as const) {
+    await peer.connect(address);
     peer.send({ subscriptions: [{ topic, subscribe: true }] });
     peer.send({ graft: [topic] });
   }
@@ -178,7 +186,7 @@ async function attend(options: WitnessOptions): Promise<Attendance> {
     const entries = PHASES.map((name) => [name, phaseReport(publications.values(), name)] as const);
     await Promise.all([observer.stop(), publisher.stop()]);
     const phases = Object.fromEntries(entries) as Record<Phase, PhaseReport>;
-    return { phases, invalid, invalidSample, otherValid, droppedHonestPeer };
+    return { phases, invalid, invalidSample, otherValid, published, droppedHonestPeer };
   }
 
   return {

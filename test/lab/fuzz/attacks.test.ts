@@ -13,6 +13,7 @@ const MOMENT: Omit<FuzzOptions, "attacks"> = {
   rate: 10_000,
   honestRate: 20,
   measureHeap: false,
+  honestNodes: 3,
   peer: null,
   ownTarget: "node",
   freshTargets: false,

@@ -12,7 +12,7 @@ export const unknownRoots: Attack = {
   source: "design.md §5: rule 8 cannot tell a forged proof from a peer that is a block ahead",
   sound: "Bounds what it parks, in all and for each peer, and hangs up on all ten.",
   hangsUp: true,
-  identities: IDENTITIES,
+  identities: ([target = ""]) => new Array(IDENTITIES).fill(target),
   async run({ fixture, peers, random, rate, flood, note }) {
     const next = () => messageFrame(fixture.topic, compressBlock(forge(fixture, fixture.bystander, random)));
     await Promise.all(peers.map((peer) => flood(peer, next, { rate: rate / IDENTITIES })));

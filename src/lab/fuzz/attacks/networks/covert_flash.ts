@@ -15,7 +15,7 @@ export const covertFlash: Attack = {
   source: "gossipsub v1.1 evaluation report",
   sound: "No score outweighs a flood: all are gone within a heartbeat, and honest messages arrive.",
   hangsUp: true,
-  identities: IDENTITIES,
+  identities: ([target = ""]) => new Array(IDENTITIES).fill(target),
   async run({ fixture, peers, random, clock, signal, rate, flood, send, takeValid, note }) {
     for (const peer of peers) {
       peer.send({ graft: [fixture.topic] });

@@ -1,20 +1,24 @@
 import { untilAborted } from "../../../../base/abort.ts";
 import type { Attack } from "../../attack.ts";
 
-/** Beside two honest peers. */
-const SYBILS = 40;
+const SYBILS_PER_HONEST = 20;
 
 export const sybil: Attack = {
   name: "sybil",
   group: "networks",
-  what: "Twenty silent identities for each honest peer graft themselves into the mesh, and forward nothing.",
+  what: "Twenty silent identities for each honest node graft themselves into the meshes of them all, and forward nothing.",
   source: "gossipsub v1.1 evaluation report (Protocol Labs)",
-  sound: "Delivers every honest message to every honest peer.",
+  sound: "Every honest message reaches every honest node.",
   hangsUp: false,
-  async run({ fixture, signal, join, note }) {
-    const peers = await Promise.all(Array.from({ length: SYBILS }, () => join()));
-    for (const peer of peers) peer?.send({ graft: [fixture.topic] });
+  inNetwork: true,
+  // Where there is no node but the target, the publisher and the observer are the honest.
+  identities: (addresses) => {
+    const count = SYBILS_PER_HONEST * Math.max(2, addresses.length);
+    return Array.from({ length: count }, (_, i) => addresses[i % addresses.length] as string);
+  },
+  async run({ fixture, peers, signal, note }) {
+    for (const peer of peers) peer.send({ graft: [fixture.topic] });
     await untilAborted(signal);
-    note("connected", peers.filter((peer) => peer?.isConnected).length);
+    note("connected", peers.filter(({ isConnected }) => isConnected).length);
   },
 };
