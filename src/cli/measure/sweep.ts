@@ -1,15 +1,28 @@
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
-import { compareTable, type Summary } from "../../lab/measure/compare.ts";
+import { compareTable, readContender, type Summary } from "../../lab/measure/compare.ts";
 import { prepareOutDir, writeSweep } from "../../lab/measure/run_dir.ts";
 import { type Combination, readSweep, sweepCsv } from "../../lab/measure/sweep.ts";
-import { jsonOption } from "../options.ts";
-import { colour, outputOf } from "../output.ts";
+import { jsonOption, parseNonNegativeInteger } from "../options.ts";
+import { colour, type Output, outputOf } from "../output.ts";
 import { createShutdownSignal } from "../shutdown.ts";
 import { addRunOptions, type MeasureFlags, paramsOf } from "./flags.ts";
 import { measureInto } from "./run.ts";
+
+interface SweepFlags {
+  out: string;
+  force: boolean;
+  cell?: number;
+  collect: boolean;
+  json: boolean;
+}
+
+interface Row {
+  readonly combination: Combination;
+  readonly summary: Summary;
+}
 
 export function sweepCommand(): Command {
   return new Command("sweep")
@@ -20,28 +33,67 @@ export function sweepCommand(): Command {
     .argument("<file>", "options of msgbus measure without their dashes")
     .option("--out <dir>", "where the directories go", "msgbus-sweep")
     .option("--force", "overwrite what is there", false)
+    .option(
+      "--cell <n>",
+      "runs one combination alone, from 0 in the file's order, so that several machines share a sweep",
+      parseNonNegativeInteger,
+    )
+    .addOption(
+      new Option("--collect", "runs nothing: writes sweep.csv of the combinations that --out holds")
+        .default(false)
+        .conflicts(["cell", "force"]),
+    )
     .addOption(jsonOption())
-    .action(async (file: string, { out, force, json }: { out: string; force: boolean; json: boolean }) => {
-      const combinations = await readSweep(file);
-      // All of them are looked at before the first is run.
-      const flags = combinations.map(({ options }) => flagsOf(options, file));
-      for (const each of flags) await paramsOf(each);
-      const signal = createShutdownSignal(systemClock);
-      const output = outputOf({ json }, systemClock);
-      await prepareOutDir(out, force);
-      const rows: { combination: Combination; summary: Summary }[] = [];
-      for (const [k, combination] of combinations.entries()) {
-        if (signal.aborted) break;
-        const line = colour("bold", `${k + 1} of ${combinations.length}: ${combination.name}`);
-        output.event("combination", { ...combination }, line);
-        const each = { ...(flags[k] as MeasureFlags), force };
-        const summary = await measureInto(each, join(out, combination.name), signal, output);
-        if (summary !== null) rows.push({ combination, summary });
-        await writeSweep(out, sweepCsv(rows));
-      }
-      const contenders = rows.map(({ combination, summary }) => ({ name: combination.name, run: null, summary }));
-      if (rows.length > 1) output.event("sweep", { combinations: rows.length }, compareTable(contenders));
+    .action(sweep);
+}
+
+async function sweep(file: string, { out, force, cell, collect, json }: SweepFlags): Promise<void> {
+  const combinations = await readSweep(file);
+  // All of them are looked at before the first is run.
+  const flags = combinations.map(({ options }) => flagsOf(options, file));
+  for (const each of flags) await paramsOf(each);
+  if (cell !== undefined && cell >= combinations.length) {
+    throw new CodedError("NO_CELL", `--cell is ${cell}, but ${file} has the cells 0 to ${combinations.length - 1}`, {
+      cell,
     });
+  }
+  const output = outputOf({ json }, systemClock);
+  if (collect) {
+    const rows = await collectRows(combinations, out);
+    await writeSweep(out, sweepCsv(rows));
+    tellRows(rows, output);
+    return;
+  }
+  const signal = createShutdownSignal(systemClock);
+  // Others write their cells into the same directory.
+  if (cell === undefined) await prepareOutDir(out, force);
+  const rows: Row[] = [];
+  for (const [k, combination] of combinations.entries()) {
+    if (signal.aborted) break;
+    if (cell !== undefined && cell !== k) continue;
+    const line = colour("bold", `${k + 1} of ${combinations.length}: ${combination.name}`);
+    output.event("combination", { ...combination }, line);
+    const each = { ...(flags[k] as MeasureFlags), force };
+    const summary = await measureInto(each, join(out, combination.name), signal, output);
+    if (summary !== null) rows.push({ combination, summary });
+    if (cell === undefined) await writeSweep(out, sweepCsv(rows));
+  }
+  tellRows(rows, output);
+}
+
+/** Throws a `CodedError` `RUN_UNREADABLE` where one is missing. */
+async function collectRows(combinations: readonly Combination[], out: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const combination of combinations) {
+    const { summary } = await readContender(join(out, combination.name));
+    rows.push({ combination, summary });
+  }
+  return rows;
+}
+
+function tellRows(rows: readonly Row[], output: Output): void {
+  const contenders = rows.map(({ combination, summary }) => ({ name: combination.name, run: null, summary }));
+  if (rows.length > 1) output.event("sweep", { combinations: rows.length }, compareTable(contenders));
 }
 
 /** As the command line would have it. Throws a `CodedError` `SWEEP_INVALID`. */

@@ -14,6 +14,7 @@ beforeAll(async () => {
   await writeFile(join(dir, "unknown.yaml"), "matrix: {degrees: [8]}");
   await writeFile(join(dir, "value.yaml"), "matrix: {latency: [none, soon]}");
   await writeFile(join(dir, "rate.yaml"), "matrix: {rate: [fast]}");
+  await writeFile(join(dir, "good.yaml"), "base: {nodes: 3, messages: 3, rate: 20}\nmatrix: {degree: [2, 1]}");
   await mkdir(join(dir, "full"));
   await writeFile(join(dir, "full", "notes.txt"), "mine");
 });
@@ -40,6 +41,9 @@ it.each([
   [["sweep", "DIR/unknown.yaml"], 1, 'no option "degrees"'],
   [["sweep", "DIR/value.yaml"], 1, "BAD_LATENCY"],
   [["sweep", "DIR/rate.yaml"], 1, "SWEEP_INVALID"],
+  [["sweep", "DIR/good.yaml", "--cell", "2"], 1, "NO_CELL"],
+  [["sweep", "DIR/good.yaml", "--collect", "--out", "DIR/absent"], 1, "RUN_UNREADABLE"],
+  [["sweep", "DIR/good.yaml", "--collect", "--cell", "1"], 2, "cannot be used with"],
   [["observe", "--network", "DIR"], 1, "NETWORK_UNREADABLE"],
 ])(
   "measure %j: exits with %i and says %s",
@@ -79,6 +83,22 @@ it(
     expect(compared.code).toBe(0);
     expect(compared.stdout).toContain("publish → deliver p50");
     expect(compared.stdout).toContain("The configurations differ");
+  },
+  RUN_TIMEOUT_MS,
+);
+
+it(
+  "measure sweep: cells that were run apart, in any order, are collected into one table",
+  async () => {
+    for (const cell of ["1", "0"]) {
+      const args = ["sweep", "DIR/good.yaml", "--cell", cell, "--out", "DIR/cells"];
+      expect(await measureWith(...args)).toMatchObject({ code: 0, stderr: "" });
+    }
+    const collected = await measureWith("sweep", "DIR/good.yaml", "--collect", "--out", "DIR/cells");
+    expect(collected).toMatchObject({ code: 0, stderr: "" });
+    const [head, ...rows] = (await readFile(join(dir, "cells", "sweep.csv"), "utf8")).trimEnd().split("\n");
+    expect(head).toMatch(/^nodes,messages,rate,degree,runs,/);
+    expect(rows.map((row) => row.split(",").slice(0, 5).join())).toEqual(["3,3,20,2,1", "3,3,20,1,1"]);
   },
   RUN_TIMEOUT_MS,
 );
