@@ -224,6 +224,7 @@ class Devnet {
       nodes,
       validators,
       secondsPerSlot,
+      slotsPerEpoch: SLOTS_PER_EPOCH,
       forkEpoch,
       seed,
       pageUrl: this.#page?.url ?? null,

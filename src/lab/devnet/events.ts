@@ -43,6 +43,7 @@ export type DevnetEvent =
       nodes: number;
       validators: number;
       secondsPerSlot: number;
+      slotsPerEpoch: number;
       forkEpoch: number;
       seed: number;
       /** The live page, for a browser. */

@@ -15,7 +15,7 @@ export interface Link {
 }
 
 /** A node that takes longer to answer has its links left out this time. */
-export const PEERS_TIMEOUT_MS = 2_000;
+export const NODE_TIMEOUT_MS = 2_000;
 
 /** Below a node's API. */
 export const PEERS_PATH = "/eth/v1/node/peers";
@@ -44,7 +44,7 @@ export async function readLinks(nodes: readonly LinkedNode[], others: ReadonlyMa
 
 async function readPeers(apiUrl: string): Promise<z.infer<typeof peersAnswer>["data"]> {
   try {
-    const response = await fetch(apiUrl + PEERS_PATH, { signal: AbortSignal.timeout(PEERS_TIMEOUT_MS) });
+    const response = await fetch(apiUrl + PEERS_PATH, { signal: AbortSignal.timeout(NODE_TIMEOUT_MS) });
     return peersAnswer.parse(await response.json()).data;
   } catch {
     // Starting, restarting, or busy: the page shows the node without links.

@@ -10,7 +10,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { CodedError, errorMessage } from "../../../base/errors.ts";
 import type { ExitChoice, ExitRequest } from "./exit_desk.ts";
 import { type PageEvent, PageFeed } from "./feed.ts";
-import { type LinkedNode, PEERS_PATH, PEERS_TIMEOUT_MS, readLinks } from "./links.ts";
+import { type LinkedNode, NODE_TIMEOUT_MS, PEERS_PATH, readLinks } from "./links.ts";
 
 const HOST = "127.0.0.1";
 
@@ -64,7 +64,7 @@ export async function startDevnetPage(port: number, deps: DevnetPageDeps): Promi
   addPageRoutes(app, "devnet");
   addFeedRoute(app, runId, feed, streams);
   addExitRoute(app, deps);
-  addPeersRoute(app, deps);
+  addNodeRoutes(app, deps);
 
   const tell = (event: PageEvent, timeMs: number) => {
     const { id, text } = feed.add({ ...event, time: Math.floor(timeMs) });
@@ -146,22 +146,26 @@ function addExitRoute(app: FastifyInstance, { requestExit }: DevnetPageDeps): vo
   });
 }
 
-/** The peers of one node, from its own API: a page may only ask the server that it came from. */
-function addPeersRoute(app: FastifyInstance, { nodes }: DevnetPageDeps): void {
-  app.get("/devnet/v1/nodes/:node/peers", async (request, reply) => {
-    const { node } = request.params as { node: string };
-    const found = nodes().find(({ name }) => name === node);
-    if (found === undefined) return answer(reply, 404, "UNKNOWN_NODE", "no node of this devnet has this name");
-    try {
-      const response = await fetch(found.apiUrl + PEERS_PATH, { signal: AbortSignal.timeout(PEERS_TIMEOUT_MS) });
-      return reply
-        .code(response.status)
-        .type("application/json")
-        .send(await response.text());
-    } catch (error) {
-      return answer(reply, 502, "NODE_UNREACHABLE", `${node} does not answer: ${errorMessage(error)}`);
-    }
-  });
+/** One node's answers, from its own API: a page may only ask the server that it came from. */
+function addNodeRoutes(app: FastifyInstance, { nodes }: DevnetPageDeps): void {
+  const pass = (url: string, path: string) =>
+    app.get(url, async (request, reply) => {
+      const { node } = request.params as { node: string };
+      const found = nodes().find(({ name }) => name === node);
+      if (found === undefined) return answer(reply, 404, "UNKNOWN_NODE", "no node of this devnet has this name");
+      try {
+        const response = await fetch(found.apiUrl + path, { signal: AbortSignal.timeout(NODE_TIMEOUT_MS) });
+        const type = response.headers.get("content-type") ?? "text/plain";
+        return reply
+          .code(response.status)
+          .type(type)
+          .send(await response.text());
+      } catch (error) {
+        return answer(reply, 502, "NODE_UNREACHABLE", `${node} does not answer: ${errorMessage(error)}`);
+      }
+    });
+  pass("/devnet/v1/nodes/:node/peers", PEERS_PATH);
+  pass("/devnet/v1/nodes/:node/metrics", "/metrics");
 }
 
 /** Tells of links while somebody looks, and when they have changed. */

@@ -1,0 +1,68 @@
+/** How long messages take: through the network on a devnet, through the check on a single node. */
+
+import { dataTable } from "../charts/data_table.ts";
+import { type BucketSeries, latencyBuckets, latencyBucketsTable } from "../charts/latency.ts";
+import { mount } from "../charts/mount.ts";
+import { card, h, setText, tiles } from "./dom.ts";
+import { duration, percentile } from "./text.ts";
+import type { View } from "./view.ts";
+
+/** Upper bounds in milliseconds, for delays between processes of one machine. */
+const BOUNDS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, Number.POSITIVE_INFINITY] as const;
+
+export interface LatencyChart {
+  readonly element: HTMLElement;
+  set(series: BucketSeries): void;
+}
+
+export function latencyChart(label: string): LatencyChart {
+  const box = h("div", { class: "chart" });
+  let series: BucketSeries = { name: label, upperMs: [...BOUNDS_MS], counts: BOUNDS_MS.map(() => 0) };
+  const chart = mount(box, latencyBuckets({ series: [series] }), label);
+  return {
+    element: h(
+      "div",
+      {},
+      box,
+      dataTable(label, () => latencyBucketsTable({ series: [series] })),
+    ),
+    set(next) {
+      series = next;
+      chart.set(latencyBuckets({ series: [series] }));
+    },
+  };
+}
+
+export function latencyView(): View {
+  const chart = latencyChart("Time from the first ACCEPT to another node's");
+  const figures = tiles(["Deliveries", "Median", "95 %", "Longest"]);
+  const note = h("p", { class: "hint" });
+  const element = card("Latency", figures.element, chart.element, note);
+  setText(
+    note,
+    "From the first node's ACCEPT to each other node's that gossip brought the message to. All nodes share one clock; " +
+      "times are whole milliseconds.",
+  );
+  let shown = -1;
+  return {
+    element,
+    update(model) {
+      if (model.verdictCount === shown) return;
+      shown = model.verdictCount;
+      const delays = model.delays();
+      figures.set("Deliveries", String(delays.length));
+      const quantile = (share: number) => {
+        const value = percentile(delays, share);
+        return value === null ? "–" : duration(value);
+      };
+      figures.set("Median", quantile(0.5));
+      figures.set("95 %", quantile(0.95));
+      figures.set("Longest", quantile(1));
+      const counts = BOUNDS_MS.map((upper, k) => {
+        const lower = BOUNDS_MS[k - 1] ?? -1;
+        return delays.filter((ms) => ms <= upper && ms > lower).length;
+      });
+      chart.set({ name: "deliveries", upperMs: BOUNDS_MS, counts });
+    },
+  };
+}

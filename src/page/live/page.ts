@@ -1,0 +1,17 @@
+/** A kind of page: what it shows, and where it asks. */
+import type { Model } from "./model.ts";
+import type { NodePoll } from "./poll_node.ts";
+import type { ConnectionState } from "./source.ts";
+import type { CancelTimer } from "./time.ts";
+import type { View } from "./view.ts";
+
+export interface Page {
+  readonly title: string;
+  readonly subtitle: HTMLElement;
+  readonly model: Model;
+  readonly views: readonly View[];
+  /** What stands in no view. */
+  update(): void;
+  connect(onState: (state: ConnectionState) => void): CancelTimer;
+  readonly poll: NodePoll;
+}
