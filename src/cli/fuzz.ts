@@ -34,6 +34,8 @@ const MAX_HONEST_NODES = 20;
 const QUIET_MS = 2_000;
 /** Messages a second; a network of a million validators sees fewer exits. */
 const HONEST_RATE = 20;
+/** Of an attack: each is of a validator of its own, and a state of more takes long to make. Longer attacks get a lower rate. */
+const MAX_HONEST_MESSAGES = 4_096;
 
 interface FuzzFlags {
   peer?: string;
@@ -124,7 +126,7 @@ async function run(flags: FuzzFlags, command: Command): Promise<void> {
     durationMs: flags.seconds,
     quietMs: QUIET_MS,
     rate: flags.rate,
-    honestRate: HONEST_RATE,
+    honestRate: Math.min(HONEST_RATE, MAX_HONEST_MESSAGES / (flags.seconds / 1000)),
     measureHeap: true,
     honestNodes: flags.honestNodes,
     peer: peerOf(flags),
@@ -140,7 +142,12 @@ async function run(flags: FuzzFlags, command: Command): Promise<void> {
     text.push(...lines);
     output.event("attack", { ...report }, failed ? colour("red", lines.join("\n")) : (lines[0] as string));
   };
-  const reports = await runFuzz(options, onReport, systemClock, createShutdownSignal(systemClock));
+  const onProgress: FuzzOptions["onProgress"] = (attack, sent, elapsedMs) => {
+    const { messages, identities } = sent;
+    const line = `${attack}: ${Math.round(elapsedMs / 1000)} s, ${messages} messages from ${identities} identities`;
+    output.event("progress", { attack, elapsedMs, sent }, colour("dim", line));
+  };
+  const reports = await runFuzz({ ...options, onProgress }, onReport, systemClock, createShutdownSignal(systemClock));
   const run: RunReport = {
     versions: versions(),
     target: flags.peer ?? options.ownTarget,

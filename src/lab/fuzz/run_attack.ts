@@ -29,6 +29,8 @@ export interface AttackPlan {
   readonly measureHeap: boolean;
   /** Of the attacks in a network, the target among them. */
   readonly honestNodes: number;
+  /** Hears of an attack that lasts, every PROGRESS_MS. */
+  readonly onProgress?: (attack: string, sent: AttackReport["sent"], elapsedMs: number) => void;
 }
 
 export interface AttackReport {
@@ -109,6 +111,7 @@ const REDIAL_WATCH_MS = 400;
 /** An attack that is over at once, its peer hung up, still counts for this long: so do the honest messages of that time. */
 const AFTERMATH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 5_000;
+const PROGRESS_MS = 30_000;
 const KEY_SEED_BYTES = 32;
 
 interface Attacker {
@@ -280,9 +283,13 @@ export async function runAttack(
     witness.begin("during", plan.honestRate);
     const startedMs = clock.monotonicMs();
     const cancelTimer = clock.after(plan.durationMs, () => over.abort());
+    const cancelProgress = clock.every(PROGRESS_MS, () =>
+      plan.onProgress?.(attack.name, { ...tally }, clock.monotonicMs() - startedMs),
+    );
     const scores = watchScores(target.metricsUrl, clock, over.signal);
     await attack.run(context).catch((error) => faults.push(`the attack threw: ${errorMessage(error)}`));
     cancelTimer();
+    cancelProgress();
     over.abort();
     const endedMs = clock.monotonicMs();
     await sleep(clock, Math.min(plan.durationMs, AFTERMATH_MS) - (clock.monotonicMs() - startedMs));

@@ -13,7 +13,7 @@ const MOMENT: Omit<FuzzOptions, "attacks"> = {
   rate: 10_000,
   honestRate: 20,
   measureHeap: false,
-  honestNodes: 3,
+  honestNodes: 2,
   peer: null,
   ownTarget: "node",
   freshTargets: false,
@@ -21,14 +21,6 @@ const MOMENT: Omit<FuzzOptions, "attacks"> = {
 
 function fuzz(options: Partial<FuzzOptions> & Pick<FuzzOptions, "attacks">): Promise<AttackReport[]> {
   return runFuzz({ ...MOMENT, ...options }, () => {}, systemClock, new AbortController().signal);
-}
-
-/**
- * An open weakness, told in docs/fuzzing.md: silent peers that fill the mesh first leave latecomers to gossip's adverts,
- * which go to a random few of the others for three heartbeats. Some messages then reach a latecomer never.
- */
-function isOpen(attack: string, criterion: string): boolean {
-  return attack === "cold-boot" && criterion === "HONEST_LOST";
 }
 
 test("fuzz: no attack gets an invalid message forwarded, an honest one lost, or the node down", async () => {
@@ -41,14 +33,12 @@ test("fuzz: no attack gets an invalid message forwarded, an honest one lost, or 
   expect(reports.map(({ attack }) => attack)).toEqual(CATALOGUE.map(({ name }) => name));
   // How fast it all went depends on what else this machine does.
   const failures = reports.flatMap(({ attack, failed, faults, honest }) =>
-    failed
-      .filter((criterion) => UNTIMED.has(criterion) && !isOpen(attack, criterion))
-      .map((criterion) => [attack, criterion, faults, honest]),
+    failed.filter((criterion) => UNTIMED.has(criterion)).map((criterion) => [attack, criterion, faults, honest]),
   );
   expect(failures).toEqual([]);
   expect(reports.filter(({ sent }) => sent.identities === 0 && sent.rpcs === 0)).toEqual([]);
   expect(reports.every(({ honest }) => honest.phases.during.published > 0)).toBe(true);
-}, 150_000);
+}, 240_000);
 
 test("fuzz: the canary, stock gossipsub without cures, fails", async () => {
   const names = ["spam-wrong-sender", "mutation", "iwant-unvalidated", "floodsub-downgrade", "auth-fields"];

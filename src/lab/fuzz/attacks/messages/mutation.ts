@@ -4,13 +4,13 @@ import { messageFrame } from "../../frames.ts";
 import { mutate } from "../../mutate.ts";
 import { forge } from "../../specimens.ts";
 
-const PARALLEL = 8;
+const PARALLEL = 16;
 const RETRY_MS = 50;
 
 export const mutation: Attack = {
   name: "mutation",
   group: "messages",
-  what: "Floods valid operations with one random change each: bits, fields, lengths, snappy; hung up, each of eight attackers comes under its next name.",
+  what: "Floods valid operations with one random change each: bits, fields, lengths, snappy; hung up, each of sixteen attackers comes under its next name.",
   source: "fuzzing",
   sound: "Forwards none that is not valid, and hangs up on each identity within a heartbeat.",
   hangsUp: true,
