@@ -1,19 +1,12 @@
 /** From a trace to a report, in one pass. */
+import type { RunPicture } from "../../page/report/data.ts";
 import { graftBytes, idListBytes, ihaveBytes, pruneBytes, subscriptionBytes } from "./control_size.ts";
 import { type MeasureParams, randomFor } from "./params.ts";
+import { cdfOf, type Delivery, PictureNotes } from "./picture.ts";
 import { CONTROL_KINDS, type ControlCount, type ControlKind, REPORT_VERSION, type Report } from "./report.ts";
 import { bootstrapQuantile, distributionOf, quantile, round } from "./statistics.ts";
 import type { LinkUsage, RpcFields, TraceEvent, TraceHeader } from "./trace.ts";
 import type { TraceReading } from "./trace_file.ts";
-
-/** Points of the distribution function: enough for a screen's width. */
-const CDF_POINTS = 256;
-
-interface Delivery {
-  readonly t: number;
-  readonly node: number;
-  readonly from: number;
-}
 
 interface Message {
   readonly t: number;
@@ -23,14 +16,20 @@ interface Message {
   readonly receivers: Set<number>;
 }
 
+export interface Analysed {
+  readonly report: Report;
+  /** For the charts of report.html. */
+  readonly picture: RunPicture;
+}
+
 /** Reads all of the trace. */
 export async function analyse(
   { header, events, brokenAtLine }: TraceReading,
   params: Pick<MeasureParams, "deadlineMs" | "seed">,
-): Promise<Report> {
+): Promise<Analysed> {
   const analysis = new Analysis(header, params);
   for await (const event of events) analysis.take(event);
-  return analysis.report(brokenAtLine());
+  return { report: analysis.report(brokenAtLine()), picture: analysis.picture() };
 }
 
 class Analysis {
@@ -46,6 +45,7 @@ class Analysis {
   readonly #scores = new Map<number, readonly number[]>();
   readonly #validationMs: number[] = [];
   readonly #publishLateMs: number[] = [];
+  readonly #notes = new PictureNotes();
   #links: LinkUsage | null = null;
   /** Between `start` and `end`. */
   #isCounting = false;
@@ -64,6 +64,7 @@ class Analysis {
 
   take(event: TraceEvent): void {
     this.#lastT = event.t;
+    this.#notes.take(event, "m" in event && typeof event.m === "number" && this.#isCounted(event.m));
     switch (event.e) {
       case "start":
         this.#isCounting = true;
@@ -266,6 +267,19 @@ class Analysis {
     };
   }
 
+  picture(): RunPicture {
+    const { deadlineMs } = this.#params;
+    const messages = [...this.#messages]
+      .filter(([index]) => this.#isCounted(index))
+      .map(([index, { t, publisher, deliveries }]) => ({
+        index,
+        t,
+        publisher,
+        deliveries: deliveries.filter((delivery) => delivery.t - t <= deadlineMs * 1000),
+      }));
+    return this.#notes.picture(messages, messages.length * (this.#header.nodes.length - 1));
+  }
+
   /** Receivers that have not got the message, and of whom nobody may say that they should have. */
   #undecided(fromT: number, deadlineT: number, endT: number, receivers: ReadonlySet<number>): number {
     let undecided = 0;
@@ -292,16 +306,6 @@ function hopsOf(publisher: number, deliveries: readonly Delivery[]): Map<number,
     if (before !== undefined && !hops.has(node)) hops.set(node, before + 1);
   }
   return hops;
-}
-
-function cdfOf(latencies: readonly number[], pairs: number): [number, number][] {
-  const sorted = Float64Array.from(latencies).sort();
-  const points: [number, number][] = [];
-  for (let k = 1; k <= Math.min(CDF_POINTS, sorted.length); k++) {
-    const count = Math.ceil((k / Math.min(CDF_POINTS, sorted.length)) * sorted.length);
-    points.push([round(sorted[count - 1] as number), round6(count / pairs)]);
-  }
-  return points;
 }
 
 function sum(values: readonly number[]): number {

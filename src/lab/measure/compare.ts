@@ -1,9 +1,10 @@
 /** Runs side by side. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Cdf } from "../../page/report/data.ts";
 import { formatValue, METRICS, type Metric } from "./metrics.ts";
 import type { Report } from "./report.ts";
-import { type RunParams, readParams, readReport, readSummary, SUMMARY_FILE } from "./run_dir.ts";
+import { type RunParams, readParams, readReport, readSummary, runsIn, SUMMARY_FILE } from "./run_dir.ts";
 import { type Interval, quantile } from "./statistics.ts";
 
 /** What is known of one figure: its value, or the median of several runs'. */
@@ -65,6 +66,8 @@ export interface Contender {
   readonly name: string;
   readonly run: RunParams | null;
   readonly summary: Summary;
+  /** Latency's distribution function of each run. */
+  readonly cdfs: readonly Cdf[];
 }
 
 /** @param dir of one run, or of several that `--repeat` made. Throws a `CodedError` `RUN_UNREADABLE`. */
@@ -73,9 +76,18 @@ export async function readContender(dir: string): Promise<Contender> {
     () => true,
     () => false,
   );
-  if (hasSummary) return { name: dir, run: null, summary: await readSummary(dir) };
+  if (hasSummary) {
+    const reports = await Promise.all((await runsIn(dir)).map(readReport));
+    return {
+      name: dir,
+      run: null,
+      summary: await readSummary(dir),
+      cdfs: reports.map(({ latencyMs }) => latencyMs.cdf),
+    };
+  }
   const run = await readParams(dir);
-  return { name: dir, run, summary: summarize([await readReport(dir)], run.configHash) };
+  const report = await readReport(dir);
+  return { name: dir, run, summary: summarize([report], run.configHash), cdfs: [report.latencyMs.cdf] };
 }
 
 export type Judgement = "better" | "worse" | "differs" | "within noise" | "unknown";
@@ -91,7 +103,10 @@ export interface ComparedMetric {
   readonly judgements: readonly (Judgement | null)[];
 }
 
-export function compare(contenders: readonly Contender[]): ComparedMetric[] {
+/** What a table needs of one. */
+export type Entrant = Pick<Contender, "name" | "summary">;
+
+export function compare(contenders: readonly Entrant[]): ComparedMetric[] {
   return METRICS.map((metric) => {
     const values = contenders.map(({ summary }) => summary.estimates[metric.key] ?? null);
     const [base = null, ...others] = values;
@@ -130,7 +145,7 @@ const SIGNS: Readonly<Record<Judgement, string>> = {
   unknown: "",
 };
 
-export function compareTable(contenders: readonly Contender[]): string {
+export function compareTable(contenders: readonly Entrant[]): string {
   const rows = [
     [
       "",
@@ -161,7 +176,8 @@ export function compareTable(contenders: readonly Contender[]): string {
     .join("\n");
 }
 
-function estimateText(estimate: Estimate | null, unit: string): string {
+/** Its interval in brackets. */
+export function estimateText(estimate: Estimate | null, unit: string): string {
   if (estimate === null) return "–";
   const { value, interval } = estimate;
   const text = formatValue(value, unit);

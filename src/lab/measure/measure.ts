@@ -51,15 +51,17 @@ export async function measure(
   await writeParams(outDir, run);
   const tracePath = join(outDir, RUN_FILES.trace);
   const { failedLinks } = await runNetwork(settled, topology, tracePath, deps);
-  const report = await analyse(await readTrace(tracePath), settled);
-  await writeReport(outDir, report, run);
-  return { run, report, failedLinks };
+  return { run, report: await writeReportOf(outDir, run), failedLinks };
 }
 
 /** Makes the report of a run's directory again, from its trace. */
 export async function reportAgain(dir: string): Promise<Report> {
-  const run = await readParams(dir);
-  const report = await analyse(await readTrace(join(dir, RUN_FILES.trace)), run.params);
-  await writeReport(dir, report, run);
+  return writeReportOf(dir, await readParams(dir));
+}
+
+async function writeReportOf(dir: string, run: RunParams): Promise<Report> {
+  const trace = await readTrace(join(dir, RUN_FILES.trace));
+  const { report, picture } = await analyse(trace, run.params);
+  await writeReport(dir, { report, picture, run, nodes: trace.header.nodes });
   return report;
 }

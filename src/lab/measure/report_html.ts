@@ -1,82 +1,136 @@
-/** A report as one HTML file that works offline: latency's distribution function, and the table. */
+/** report.html and compare.html: one file each, that works offline. Tables stand in the HTML, charts come of the data in it. */
+import { escapeHtml, oneFile } from "../../page/one_file.ts";
+import type { ComparePage, RunPage, RunPicture } from "../../page/report/data.ts";
+import { type Contender, compare, estimateText } from "./compare.ts";
+import { definitionOf } from "./definitions.ts";
 import { formatValue, METRICS } from "./metrics.ts";
-import type { MeasureParams } from "./params.ts";
 import type { Report } from "./report.ts";
+import type { RunParams } from "./run_dir.ts";
 import { reportNotes } from "./table.ts";
 
-const WIDTH = 720;
-const HEIGHT = 320;
-const MARGIN = 44;
-const TICKS = 5;
+const ENTRY = "report/main";
 
-const STYLE = `
-:root { color-scheme: light dark; --line: #1f6feb; --grid: #8886; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; }
-th { text-align: left; font-weight: 500; padding: .15rem 2rem .15rem 0; }
-td { text-align: right; font-variant-numeric: tabular-nums; }
-tr { border-bottom: 1px solid var(--grid); }
-svg { max-width: 100%; height: auto; }
-svg text { fill: currentColor; font-size: 12px; }
-.note { border-left: 3px solid #d29922; padding-left: .8rem; }`;
+/** On top of the style sheet that all pages share. */
+const STYLE = `<style>
+#charts { display: contents; }
+figure { margin: 0; display: flex; flex-direction: column; gap: .5rem; }
+figcaption { color: var(--muted); font-size: .8125rem; }
+.chart.tall { height: 62rem; }
+.graph { max-width: 46rem; }
+output { font-variant-numeric: tabular-nums; min-width: 14rem; }
+.note { border-left: 4px solid var(--ignore); padding-left: .75rem; }
+.table-box.whole { max-height: none; }
+@media (min-width: 64rem) { .first { grid-column: 1 / span 6; } }
+.figures td { white-space: nowrap; }
+.figures small { display: block; color: var(--muted); font-weight: 400; }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+@media print { .chart { break-inside: avoid; } details { display: none; } }
+</style>`;
 
-export function reportHtml(report: Report, params: MeasureParams, hash: string): string {
-  const rows = METRICS.map(
-    ({ label, unit, value }) =>
-      `<tr><th scope="row">${escapeHtml(label)}</th><td>${formatValue(value(report), unit)}</td></tr>`,
+const NO_SCRIPT =
+  '<noscript><p class="note">The charts need JavaScript; all figures stand in the tables.</p></noscript>';
+
+/** Figures that stand on top, large. */
+const HEADLINES = ["latency_p50", "latency_p99", "to_all_max", "delivery_ratio", "duplicates", "rpc_bytes"];
+
+/** @param nodes peer ids. */
+export interface ReportPage {
+  readonly report: Report;
+  readonly picture: RunPicture;
+  readonly run: RunParams;
+  readonly nodes: readonly string[];
+}
+
+export function reportHtml({ report, picture, run, nodes }: ReportPage): string {
+  const data: RunPage = { kind: "run", cdf: report.latencyMs.cdf, picture, nodes, links: run.links };
+  const tiles = METRICS.filter(({ key }) => HEADLINES.includes(key)).map(
+    ({ label, unit, value }) => `<div><dt>${escapeHtml(label)}</dt><dd>${formatValue(value(report), unit)}</dd></div>`,
   );
-  const settings = Object.entries(params).map(([name, value]) => `${name} ${value}`);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>msgbus measure: ${report.nodes} nodes</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>Propagation in a network of ${report.nodes} nodes</h1>
-<p>${escapeHtml(settings.join(" · "))} · config ${hash}</p>
+  const rows = METRICS.map(
+    ({ key, label, unit, value }) =>
+      `<tr>${figureHead(key, label)}<td class="number">${formatValue(value(report), unit)}</td></tr>`,
+  );
+  const settings = [...Object.entries(run.params), ...Object.entries(run.versions), ["config hash", run.configHash]];
+  const body = `${STYLE}
+<header class="bar"><h1>Propagation in a network of ${report.nodes} nodes</h1><span class="grow"></span>${
+    report.partial ? '<strong class="status ignore">partial</strong>' : ""
+  }<span class="muted">config ${escapeHtml(run.configHash)}, seed ${run.params.seed}</span></header>
+<main>
+${NO_SCRIPT}
+<section class="card wide"><h2>In short</h2><dl class="tiles">
+${tiles.join("\n")}
+</dl>
 ${reportNotes(report)
   .map((note) => `<p class="note">${escapeHtml(note)}</p>`)
-  .join("\n")}
-<h2>Latency from publishing</h2>
-${cdfSvg(report)}
-<h2>Figures</h2>
-<table>
-<tbody>
+  .join("\n")}</section>
+<div id="charts"></div>
+<section class="card first"><h2>Figures</h2>
+<table class="figures" id="figures"><tbody>
 ${rows.join("\n")}
-</tbody>
-</table>
-<script type="application/json" id="report">${JSON.stringify({ params, report }).replaceAll("<", "\\u003c")}</script>
-</body>
-</html>
-`;
+</tbody></table></section>
+<section class="card"><h2>Parameters</h2>
+<table id="parameters"><tbody>
+${settings.map(([name, value]) => `<tr><th scope="row">${escapeHtml(String(name))}</th><td>${escapeHtml(valueText(value))}</td></tr>`).join("\n")}
+</tbody></table>
+<p>To run it again:</p><pre class="code">${escapeHtml(run.command)}</pre></section>
+</main>`;
+  return oneFile({ title: `msgbus measure: ${report.nodes} nodes`, body, data, entry: ENTRY });
 }
 
-function cdfSvg({ latencyMs }: Report): string {
-  const maxMs = latencyMs.cdf.at(-1)?.[0] ?? 0;
-  if (maxMs === 0) return "<p>Nothing was delivered.</p>";
-  const x = (ms: number) => (MARGIN + (ms / maxMs) * (WIDTH - 2 * MARGIN)).toFixed(1);
-  const y = (share: number) => (HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)).toFixed(1);
-  const points = [[0, 0] as const, ...latencyMs.cdf].map(([ms, share]) => `${x(ms)},${y(share)}`).join(" ");
-  const ticks = Array.from({ length: TICKS + 1 }, (_, k) => k / TICKS);
-  const grid = ticks.flatMap((share) => [
-    `<line x1="${x(0)}" x2="${x(maxMs)}" y1="${y(share)}" y2="${y(share)}" stroke="var(--grid)"/>`,
-    `<text x="${MARGIN - 6}" y="${y(share)}" text-anchor="end" dominant-baseline="middle">${Math.round(share * 100)} %</text>`,
-    `<text x="${x(share * maxMs)}" y="${HEIGHT - MARGIN + 18}" text-anchor="middle">${Math.round(share * maxMs)} ms</text>`,
-  ]);
-  const { p50, p99, max } = latencyMs.fromPublish ?? { p50: 0, p99: 0, max: 0 };
-  const description = `Half of all deliveries within ${p50} ms, 99 % within ${p99} ms, the last after ${max} ms.`;
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="cdf-title cdf-desc">
-<title id="cdf-title">Share of pairs delivered, by latency</title>
-<desc id="cdf-desc">${description}</desc>
-${grid.join("\n")}
-<polyline points="${points}" fill="none" stroke="var(--line)" stroke-width="2"/>
-</svg>
-<p>${description}</p>`;
+function valueText(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+/** The definition stands once, at the first of the figures that share it. */
+function figureHead(key: string, label: string): string {
+  const definition = definitionOf(key);
+  const first = METRICS.find((metric) => definitionOf(metric.key) === definition);
+  const small = definition === null || first?.key !== key ? "" : `<small>${escapeHtml(definition)}</small>`;
+  return `<th scope="row">${escapeHtml(label)}${small}</th>`;
+}
+
+export function compareHtml(contenders: readonly Contender[]): string {
+  const metrics = compare(contenders);
+  const data: ComparePage = {
+    kind: "compare",
+    contenders: contenders.map(({ name, cdfs }) => ({ name, cdfs })),
+    metrics,
+  };
+  const heads = contenders.map(({ name, summary }, k) => {
+    const runs = summary.runs === 1 ? "1 run" : `${summary.runs} runs`;
+    const head = `<th scope="col" class="number">${escapeHtml(name)}<br>${runs}, config ${escapeHtml(summary.configHash)}</th>`;
+    return k === 0 ? head : `${head}<th scope="col" class="number">ratio</th><th scope="col">difference</th>`;
+  });
+  const rows = metrics.map(({ key, label, unit, values, ratios, judgements }) => {
+    const cells = values.map((estimate, k) => {
+      const cell = `<td class="number">${estimateText(estimate, unit)}</td>`;
+      const ratio = ratios[k] ?? null;
+      const judgement = judgements[k] ?? null;
+      if (k === 0) return cell;
+      return `${cell}<td class="number">${ratio === null ? "–" : `${ratio.toPrecision(3)}×`}</td>${judgementCell(judgement)}`;
+    });
+    return `<tr>${figureHead(key, label)}${cells.join("")}</tr>`;
+  });
+  const hashes = new Set(contenders.map(({ summary }) => summary.configHash));
+  const body = `${STYLE}
+<header class="bar"><h1>Comparison of ${contenders.length} measurements</h1></header>
+<main>
+${NO_SCRIPT}
+<section class="card wide"><h2>How to read it</h2>
+<p>All stand beside the first. Medians of several runs have the smallest and the largest value in brackets; a single run has an
+interval for latency and delivery alone. A difference is one where the intervals have nothing in common.</p>
+${hashes.size === 1 ? "" : '<p class="note">The configurations differ: see params.json.</p>'}</section>
+<div id="charts"></div>
+<section class="card wide"><h2>Figures</h2><div class="table-box whole" tabindex="0">
+<table class="figures" id="figures"><thead><tr><th scope="col">figure</th>${heads.join("")}</tr></thead><tbody>
+${rows.join("\n")}
+</tbody></table></div></section>
+</main>`;
+  const title = `msgbus measure: ${contenders.map(({ name }) => name).join(", ")}`;
+  return oneFile({ title, body, data, entry: ENTRY });
+}
+
+function judgementCell(judgement: string | null): string {
+  const tone = judgement === "better" ? "accept" : judgement === "worse" ? "reject" : "muted";
+  return `<td class="${tone}">${judgement ?? "–"}</td>`;
 }

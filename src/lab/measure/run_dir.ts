@@ -1,13 +1,13 @@
 /** A run's directory: params.json, trace.ndjson, report.json, report.html. */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { makeDirectory } from "../../base/files.ts";
-import type { Summary } from "./compare.ts";
+import type { Contender, Summary } from "./compare.ts";
 import type { ObservedReport } from "./observed_report.ts";
 import type { MeasureParams } from "./params.ts";
 import { REPORT_VERSION, type Report } from "./report.ts";
-import { reportHtml } from "./report_html.ts";
+import { compareHtml, type ReportPage, reportHtml } from "./report_html.ts";
 import type { Link } from "./topology.ts";
 
 export const RUN_FILES = {
@@ -54,9 +54,20 @@ export async function writeParams(dir: string, params: RunParams): Promise<void>
   await writeJson(dir, RUN_FILES.params, params);
 }
 
-export async function writeReport(dir: string, report: Report, { params, configHash }: RunParams): Promise<void> {
-  await writeJson(dir, RUN_FILES.report, report);
-  await writeText(dir, RUN_FILES.html, reportHtml(report, params, configHash));
+export async function writeReport(dir: string, page: ReportPage): Promise<void> {
+  await writeJson(dir, RUN_FILES.report, page.report);
+  await writeText(dir, RUN_FILES.html, reportHtml(page));
+}
+
+/** Throws a `CodedError`: `OUT_EXISTS` where the file is there and `force` is not set, `OUT_UNWRITABLE`. */
+export async function writeComparison(file: string, contenders: readonly Contender[], force: boolean): Promise<void> {
+  try {
+    await makeDirectory(dirname(file));
+    await writeFile(file, compareHtml(contenders), { flag: force ? "w" : "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(file, error);
+    throw new CodedError("OUT_EXISTS", `${file} exists: choose another --out, or overwrite it with --force`, { file });
+  }
 }
 
 export async function writeObserved(dir: string, report: ObservedReport): Promise<void> {
@@ -65,6 +76,12 @@ export async function writeObserved(dir: string, report: ObservedReport): Promis
 
 export async function writeSweep(dir: string, csv: string): Promise<void> {
   await writeText(dir, "sweep.csv", csv);
+}
+
+/** Directories of the runs that `--repeat` made, in order of their seeds. */
+export async function runsIn(dir: string): Promise<string[]> {
+  const names = (await readdir(dir)).filter((name) => /^seed-\d+$/.test(name));
+  return names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5))).map((name) => join(dir, name));
 }
 
 export async function writeSummary(dir: string, summary: Summary): Promise<void> {

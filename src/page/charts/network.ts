@@ -56,7 +56,7 @@ const STATES: Readonly<
   accept: { name: "accepted", colour: "--accept", symbol: null },
   ignore: { name: "ignored", colour: "--ignore", symbol: "triangle" },
   reject: { name: "rejected", colour: "--reject", symbol: "diamond" },
-  formed: { name: "origin", colour: "--formed", symbol: "pin" },
+  formed: { name: "origin", colour: "--formed", symbol: "rect" },
 };
 
 const KIND_SYMBOLS: Readonly<Record<NodeKind, string>> = {
@@ -100,7 +100,7 @@ export function networkGraph(graph: Graph): EChartsOption {
         silent: true,
         animation: false,
         symbolSize: 0.01,
-        label: { show: true, position: "inside", color: "--muted", fontSize: 11, formatter: "{b}" },
+        label: { show: true, position: "top", color: "--muted", fontSize: 11, formatter: "{b}" },
         data: rings.map(({ label, points }) => ({ name: label, value: [...(points[0] ?? [0.5, 0.5])] })),
       },
       ...waySeries(graph, positions, nodes.length),
@@ -131,7 +131,7 @@ function waySeries({ nodes, way }: Graph, positions: ReadonlyMap<string, Point>,
         name,
         z: 3,
         animation: false,
-        symbolSize: state === "waiting" ? size * 0.7 : state === "formed" ? size * 1.6 : size,
+        symbolSize: state === "waiting" ? size * 0.7 : state === "formed" ? size * 1.2 : size,
         itemStyle: { color: colour, borderColor: "--surface", borderWidth: 1 },
         label: { show: count <= MAX_LABELLED, position: "right" as const, color: "--text", fontSize: 11 },
         tooltip: { formatter: ({ data }: { data?: unknown }) => (data as { tip: string }).tip },

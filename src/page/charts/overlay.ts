@@ -50,11 +50,12 @@ export interface Ratios {
 
 /** A dot for each ratio, a bar for its interval, and a line where nothing differs. */
 export function ratioChart({ names, rows }: Ratios): EChartsOption {
+  const highs = rows.flatMap(({ values }) => values.map((value) => value?.high ?? 0));
   return {
     grid: { left: 210, right: 24, top: 40, bottom: 52 },
     legend: { show: names.length > 1, ...LEGEND, data: [...names] },
     tooltip: { ...TOOLTIP, trigger: "item" },
-    xAxis: { ...valueAxis("ratio over the first"), min: 0 },
+    xAxis: { ...valueAxis("ratio over the first"), min: 0, max: Math.ceil(Math.max(1.2, ...highs) * 10.5) / 10 },
     yAxis: {
       type: "category",
       inverse: true,

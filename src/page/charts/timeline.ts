@@ -43,7 +43,7 @@ function linesOf({ startMs, binMs, unit, series }: Timeline, style: (index: numb
     grid: GRID,
     legend: { show: series.length > 1, ...LEGEND },
     tooltip: { ...TOOLTIP, trigger: "axis" },
-    xAxis: valueAxis("seconds of the run"),
+    xAxis: { ...valueAxis("seconds of the run"), min: "dataMin", max: "dataMax" },
     yAxis: { ...valueAxis(unit, 48), min: 0 },
     series: series.map(({ name, values }, index) => ({
       type: "line",

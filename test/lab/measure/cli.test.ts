@@ -79,10 +79,14 @@ it(
     const column = head.split(",").indexOf("delivery_ratio");
     expect(rows.map((row) => row.split(",")[column])).toEqual(["1", "1"]);
 
-    const compared = await measureWith("compare", ...names.map((name) => join(dir, "swept", name)));
+    const compareAgain = () =>
+      measureWith("compare", ...names.map((name) => join(dir, "swept", name)), "--out", "DIR/compare.html");
+    const compared = await compareAgain();
     expect(compared.code).toBe(0);
     expect(compared.stdout).toContain("publish → deliver p50");
     expect(compared.stdout).toContain("The configurations differ");
+    expect(await readFile(join(dir, "compare.html"), "utf8")).toContain("Comparison of 2 measurements");
+    expect((await compareAgain()).stderr).toContain("OUT_EXISTS");
   },
   RUN_TIMEOUT_MS,
 );
