@@ -14,6 +14,8 @@ export interface CachedMessage {
 export interface MessageCacheInternals {
   readonly msgs: Map<string, CachedMessage>;
   getWithIWantCount(messageId: string, peerId: string): unknown;
+  put(id: { readonly msgId: Uint8Array; readonly msgIdStr: string }, message: RPC.Message, validated: boolean): boolean;
+  observeDuplicate(messageId: string, peerId: string): void;
 }
 
 export interface PeerStatsInternals {
@@ -24,6 +26,7 @@ export interface PeerStatsInternals {
 export interface SimpleTimeCacheInternals {
   readonly entries: Map<string, unknown>;
   put(key: string, value: unknown): boolean;
+  get(key: string): string | undefined;
 }
 
 export interface MessageDeliveriesInternals {
@@ -35,16 +38,23 @@ export interface MessageDeliveriesInternals {
 export interface PeerScoreInternals {
   readonly params: PeerScoreParams;
   readonly peerStats: Map<string, PeerStatsInternals>;
+  readonly scoreCache: Map<string, unknown>;
   readonly deliveryRecords: MessageDeliveriesInternals;
   addPeer(peerId: string): void;
   removeIPsForPeer(peerId: string, ips: Set<string>): void;
   duplicateMessage(from: string, messageId: string, topic: string): void;
   rejectInvalidMessage(from: string, topic: string): void;
+  validateMessage(messageId: string): void;
   deliverMessage(from: string, messageId: string, topic: string): void;
 }
 
 export interface GossipsubInternals extends EventTarget {
-  readonly opts: { gossipFactor: number; readonly Dlazy: number; readonly mcacheGossip: number };
+  readonly opts: {
+    gossipFactor: number;
+    readonly Dlazy: number;
+    readonly mcacheGossip: number;
+    readonly idontwantMinDataSize: number;
+  };
   readonly peers: Map<string, PeerId>;
   readonly mesh: Map<string, Set<string>>;
   readonly backoff: Map<string, Map<string, number>>;
@@ -57,6 +67,8 @@ export interface GossipsubInternals extends EventTarget {
   readonly publishedMessageIds: SimpleTimeCacheInternals;
   readonly allowedTopics: Set<string>;
   readonly topicValidators: Map<string, () => string>;
+  readonly subscriptions: Set<string>;
+  readonly gossipTracer: { deliverMessage(messageId: string, isDuplicate: boolean): void };
   readonly mcache: MessageCacheInternals;
   readonly score: PeerScoreInternals;
   isStarted(): boolean;
@@ -64,9 +76,13 @@ export interface GossipsubInternals extends EventTarget {
   createOutboundStream(peerId: PeerId, connection: Pick<Connection, "newStream">): Promise<void>;
   sendRpc(peerId: string, rpc: RPC): boolean;
   decodeRpc(bytes: Uint8Array): RPC;
-  handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void>;
+  /** Undefined where it has been handled at once (`transport/inbound_messages.ts`). */
+  handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void> | undefined;
+  acceptFrom(peerId: string): boolean;
+  fastMsgIdFn(message: RPC.Message): string;
   handleIHave(peerId: string, ihave: RPC.ControlIHave[]): RPC.ControlIWant[];
   handlePrune(peerId: string, prune: RPC.ControlPrune[]): Promise<void>;
+  doAddBackoff(peerId: string, topic: string, intervalMs: number): void;
   getScore(peerId: string): number;
   emitGossip(candidatesByTopic: Map<string, Set<string>>): void;
   subscribe(topic: string): void;
@@ -91,15 +107,20 @@ const SHAPE: Shape = {
   "seenCache.put": 2,
   "fastMsgIdCache.entries": "map",
   "fastMsgIdCache.put": 2,
+  "fastMsgIdCache.get": 1,
   "publishedMessageIds.entries": "map",
   "publishedMessageIds.put": 2,
   allowedTopics: "set",
   topicValidators: "map",
+  subscriptions: "set",
+  "gossipTracer.deliverMessage": 1,
   "mcache.msgs": "map",
   "mcache.put": 2,
   "mcache.getWithIWantCount": 2,
+  "mcache.observeDuplicate": 2,
   "score.params.topics": "object",
   "score.peerStats": "map",
+  "score.scoreCache": "map",
   "score.deliveryRecords.records": "map",
   "score.deliveryRecords.queue": "object",
   "score.deliveryRecords.ensureRecord": 1,
@@ -107,6 +128,7 @@ const SHAPE: Shape = {
   "score.removeIPsForPeer": 2,
   "score.duplicateMessage": 3,
   "score.rejectInvalidMessage": 2,
+  "score.validateMessage": 1,
   "score.deliverMessage": 3,
   isStarted: 0,
   createInboundStream: 2,
@@ -114,8 +136,11 @@ const SHAPE: Shape = {
   sendRpc: 2,
   decodeRpc: 1,
   handleReceivedRpc: 2,
+  acceptFrom: 1,
+  fastMsgIdFn: 1,
   handleIHave: 2,
   handlePrune: 2,
+  doAddBackoff: 3,
   emitGossip: 1,
   getScore: 1,
   opts: "object",

@@ -1,9 +1,14 @@
+import { publicKeyFromRaw } from "@libp2p/crypto/keys";
+import type { PeerId } from "@libp2p/interface";
+import { peerIdFromPublicKey } from "@libp2p/peer-id";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { MAX_KNOWN_MESSAGES } from "../../src/network/cures/bounded_caches.ts";
-import type { Cure } from "../../src/network/cures/cure.ts";
+import type { Cure, CureContext } from "../../src/network/cures/cure.ts";
 import { ALL_CURES } from "../../src/network/cures/index.ts";
+import { MAX_PEER_RECORDS } from "../../src/network/cures/peer_records.ts";
+import { MAX_BACKOFFS } from "../../src/network/cures/prune.ts";
 import { MAX_SCORE_RECORDS } from "../../src/network/cures/retained_score.ts";
 import { compressBlock } from "../../src/network/encoding.ts";
 import { type GossipsubInternals, gossipsubInternals } from "../../src/network/gossipsub_internals.ts";
@@ -32,6 +37,9 @@ const scoreOf = (node: TestNode, peer: RawPeer) => infoOf(node, peer)?.score ?? 
 const wireData = (seed: number) => compressBlock(exitBytes(seed));
 const wireMessage = (seed: number) => ({ topic: EXIT_TOPIC, data: wireData(seed) });
 const idOf = (seed: number) => computeMessageId(EXIT_TOPIC, wireData(seed), 1132);
+
+type Inside = Pick<CureContext, "libp2p" | "pubsub">;
+const spyOn = (tell: (inside: Inside) => unknown): Cure => ({ name: "spy", install: (context) => void tell(context) });
 
 async function connectedPeer(node: TestNode, topics: string[] = []): Promise<RawPeer> {
   const peer = await startRawPeer(topics);
@@ -175,12 +183,15 @@ describe("retained_score", () => {
   });
   it("keeps the records of a bounded number of peers that left", async () => {
     let records = new Map<string, { connected: boolean }>();
+    let cached = new Map<string, unknown>();
     const spy: Cure = {
       name: "spy",
       install({ pubsub: { score } }) {
         records = score.peerStats;
+        cached = score.scoreCache;
         for (let i = 0; i <= MAX_SCORE_RECORDS; i++) {
           score.addPeer(`passer-by ${i}`);
+          cached.set(`passer-by ${i}`, 0);
           (records.get(`passer-by ${i}`) as { connected: boolean }).connected = false;
         }
       },
@@ -188,7 +199,8 @@ describe("retained_score", () => {
     const node = await startNode({ handler: ACCEPT, cures: [...ALL_CURES, spy] });
     const peer = await connectedPeer(node);
     expect(records.size).toBe(MAX_SCORE_RECORDS);
-    expect([records.has("passer-by 1"), records.has(peer.peerId)]).toEqual([false, true]);
+    expect([records, cached].map((map) => map.has("passer-by 1"))).toEqual([false, false]);
+    expect(records.has(peer.peerId)).toBe(true);
   });
   it("would forget it, without the cure", async () => {
     const { node, peer } = await redial(without("retained_score"));
@@ -222,6 +234,31 @@ describe("outbound_watchdog", () => {
     for (let i = 0; i < 7; i++) await node.network.publish(block.name, DIGEST, random.bytes(3 * 1024 * 1024));
     await until("it is hung up", () => infoOf(node, peer) === undefined);
     expect(node.network.counters().deafPeers).toBe(1);
+  });
+  it("forgets a stream that came when its peer had left, which is kept for good without the cure", async () => {
+    for (const [cures, left] of [
+      [ALL_CURES, 0],
+      [without("outbound_watchdog"), 1],
+    ] as const) {
+      let internals: Inside | undefined;
+      const node = await startNode({ handler: ACCEPT, cures: [...cures, spyOn((inside) => (internals = inside))] });
+      const peer = await connectedPeer(node, [EXIT_TOPIC]);
+      if (internals === undefined) throw new Error("not installed");
+      const { pubsub, libp2p } = internals;
+      const [connection] = libp2p.getConnections();
+      if (connection === undefined) throw new Error("not connected");
+      pubsub.streamsOutbound.delete(peer.peerId);
+      await pubsub.createOutboundStream(connection.remotePeer, {
+        async newStream(...args) {
+          const stream = await connection.newStream(...args);
+          connection.abort(new Error("the peer leaves"));
+          await until("it has left", () => !pubsub.peers.has(peer.peerId));
+          return stream;
+        },
+      });
+      await untilHeartbeats(node, 2);
+      expect(pubsub.streamsOutbound.size).toBe(left);
+    }
   });
   it("would keep it for good, without the cure", async () => {
     const { node, peer } = await resetStream(without("outbound_watchdog"));
@@ -311,6 +348,13 @@ describe("prune", () => {
     expect(untilMs).toBeGreaterThan(systemClock.nowMs() + 3_500_000);
     expect(untilMs).toBeLessThan(systemClock.nowMs() + 3_700_000);
   });
+  it("keeps a bounded number of backoffs for each topic", async () => {
+    let inside: Inside | undefined;
+    await startNode({ handler: ACCEPT, cures: [...ALL_CURES, spyOn((found) => (inside = found))] });
+    for (let i = 0; i <= MAX_BACKOFFS; i++) inside?.pubsub.doAddBackoff(`passer-by ${i}`, EXIT_TOPIC, 3_600_000);
+    const backoffs = inside?.pubsub.backoff.get(EXIT_TOPIC);
+    expect([backoffs?.size, backoffs?.has("passer-by 0")]).toEqual([MAX_BACKOFFS, false]);
+  });
   it("would stay in the mesh, without the cure", async () => {
     const { meshTopics } = await leave(without("prune"));
     expect(meshTopics).toEqual([EXIT_TOPIC]);
@@ -346,6 +390,45 @@ describe("bounded_caches", () => {
   it("would keep them all, without the cure", async () => {
     const more = MAX_KNOWN_MESSAGES + 1;
     expect(await fill(without("bounded_caches"))).toEqual([more, more, more]);
+  });
+});
+
+describe("peer_records", () => {
+  const dataOf = ({ libp2p }: Inside) =>
+    (libp2p as unknown as { components: { datastore: { data: Map<string, Uint8Array> } } }).components.datastore.data;
+
+  /** Has a peer connect, then as many others pass by as there may be records. */
+  async function passBy(cures: readonly Cure[]) {
+    let inside: Inside | undefined;
+    const node = await startNode({ handler: ACCEPT, cures: [...cures, spyOn((found) => (inside = found))] });
+    const peer = await connectedPeer(node);
+    if (inside === undefined) throw new Error("not installed");
+    const { peerStore, peerId } = inside.libp2p;
+    const random = seededRandom(90);
+    for (let i = 0; i < MAX_PEER_RECORDS; i++) {
+      const passerBy = peerIdFromPublicKey(publicKeyFromRaw(random.bytes(32)));
+      await peerStore.merge(passerBy, { protocols: ["/a"] });
+    }
+    const records = [...dataOf(inside)];
+    const has = (id: PeerId) => peerStore.has(id);
+    return {
+      count: records.length,
+      ownBytesAlone: records.every(([, { buffer, byteLength }]) => buffer.byteLength === byteLength),
+      isPeerKept: await has(peer.libp2p.peerId),
+      isOwnKept: await has(peerId),
+    };
+  }
+
+  it("keeps a bounded number of records, those of connected peers and its own among them", async () => {
+    expect(await passBy(ALL_CURES)).toEqual({
+      count: MAX_PEER_RECORDS,
+      ownBytesAlone: true,
+      isPeerKept: true,
+      isOwnKept: true,
+    });
+  });
+  it("would keep all, without the cure, and the memory around them", async () => {
+    expect(await passBy(without("peer_records"))).toMatchObject({ count: MAX_PEER_RECORDS + 2, ownBytesAlone: false });
   });
 });
 

@@ -4,6 +4,7 @@ import { inboundFramesCure } from "./inbound_frames.ts";
 import { iwantCure } from "./iwant.ts";
 import { outboundWatchdogCure } from "./outbound_watchdog.ts";
 import { p2DoubleCountCure } from "./p2_double_count.ts";
+import { peerRecordsCure } from "./peer_records.ts";
 import { pruneCure } from "./prune.ts";
 import { retainedScoreCure } from "./retained_score.ts";
 import { strictNoSignCure } from "./strict_no_sign.ts";
@@ -18,4 +19,5 @@ export const ALL_CURES: readonly Cure[] = [
   inboundFramesCure,
   pruneCure,
   boundedCachesCure,
+  peerRecordsCure,
 ];

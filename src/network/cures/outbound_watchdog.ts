@@ -2,6 +2,7 @@
  * Gossipsub opens one outbound stream a peer and never opens it again: once it is lost (the peer reset it, our buffer
  * for a slow peer overflowed, an oversize frame made the library drop the peer but not the connection) the peer stays
  * connected, maybe in the mesh, and hears nothing from us for good. Such peers are hung up, and may dial again.
+ * And a stream that comes when its peer has left is kept for good: here it goes with the next heartbeat.
  */
 import type { PeerId } from "@libp2p/interface";
 import type { Cure } from "./cure.ts";
@@ -20,6 +21,9 @@ export const outboundWatchdogCure: Cure = {
     libp2p.addEventListener("peer:disconnect", ({ detail }) => void watched.delete(detail.toString()));
     pubsub.addEventListener("gossipsub:heartbeat", () => {
       const nowMs = clock.monotonicMs();
+      for (const key of pubsub.streamsOutbound.keys()) {
+        if (!pubsub.peers.has(key)) pubsub.streamsOutbound.delete(key);
+      }
       for (const [key, id] of pubsub.peers) {
         if (!watched.has(key)) watched.set(key, { id, waitingSinceMs: nowMs, hadStream: false });
       }

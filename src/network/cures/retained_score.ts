@@ -28,6 +28,7 @@ export const retainedScoreCure: Cure = {
         if (connected) continue;
         score.removeIPsForPeer(peerId, knownIPs);
         score.peerStats.delete(peerId);
+        score.scoreCache.delete(peerId);
         return;
       }
     }
