@@ -14,6 +14,9 @@ import type { MessageSource, NumberedMessage } from "./follower.ts";
 import type { JsonRpc } from "./json_rpc.ts";
 import { blockSchema, dataSchema, type ExecutionBlock, logSchema } from "./rpc_types.ts";
 
+/** What an account without code answers: the contract is deployed later, or elsewhere. */
+const NO_ROOT = new Uint8Array(32);
+
 /** Roots by block hash never change; the oldest is dropped. Importing a block asks for its root a few times. */
 const MAX_CACHED_ROOTS = 256;
 
@@ -27,12 +30,13 @@ export class ContractReader implements MessageSource {
     this.#contract = contract;
   }
 
-  /** @throws CodedError `EL_UNAVAILABLE`, `EL_UNKNOWN_BLOCK`, `NO_CONTRACT`. */
+  /** All zeros where nothing is deployed yet. @throws CodedError `EL_UNAVAILABLE`, `EL_UNKNOWN_BLOCK`, `NO_CONTRACT`. */
   async getMessageRoot(blockHash: Uint8Array): Promise<Uint8Array> {
     const key = bytesToHex(blockHash);
     const cached = this.#roots.get(key);
     if (cached !== undefined) return cached;
-    const root = await this.#call(GET_MESSAGE_ROOT_CALL, key);
+    const answer = await this.#call(GET_MESSAGE_ROOT_CALL, key);
+    const root = answer.length === 0 ? NO_ROOT : this.#word(answer, key);
     this.#roots.set(key, root);
     const oldest = this.#roots.keys().next();
     if (this.#roots.size > MAX_CACHED_ROOTS && !oldest.done) this.#roots.delete(oldest.value);
@@ -41,7 +45,8 @@ export class ContractReader implements MessageSource {
 
   /** @throws CodedError `EL_UNAVAILABLE`, `EL_UNKNOWN_BLOCK`, `NO_CONTRACT`. */
   async getMessageCount(blockHash: Uint8Array): Promise<bigint> {
-    return BigInt(bytesToHex(await this.#call(GET_MESSAGE_COUNT_CALL, bytesToHex(blockHash))));
+    const key = bytesToHex(blockHash);
+    return BigInt(bytesToHex(this.#word(await this.#call(GET_MESSAGE_COUNT_CALL, key), key)));
   }
 
   /** @throws CodedError `EL_UNAVAILABLE`, `EL_UNKNOWN_BLOCK`. */
@@ -72,7 +77,10 @@ export class ContractReader implements MessageSource {
 
   async #call(data: Hex, blockHash: Hex): Promise<Uint8Array> {
     const call = [{ to: this.#contract, data }, { blockHash }];
-    const answer = await this.#rpc.request("read", "eth_call", call, dataSchema).catch(orUnknownBlock(blockHash));
+    return this.#rpc.request("read", "eth_call", call, dataSchema).catch(orUnknownBlock(blockHash));
+  }
+
+  #word(answer: Uint8Array, blockHash: Hex): Uint8Array {
     if (answer.length !== 32) throw noContract(this.#contract, `it does not answer at block ${blockHash}`);
     return answer;
   }

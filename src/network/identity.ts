@@ -5,7 +5,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@
 import type { PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { CodedError, errorMessage } from "../base/errors.ts";
-import { makeDirectory } from "../base/files.ts";
+import { diskHint, makeDirectory } from "../base/files.ts";
 
 export const KEY_FILE_NAME = "network.key";
 
@@ -78,7 +78,7 @@ async function storeIdentity(path: string, dataDir: string, identity: Identity):
 function unreadable(path: string, error: unknown): CodedError {
   return new CodedError(
     "KEY_FILE_UNREADABLE",
-    `The key file ${path} cannot be read or written (${errorMessage(error)}): check the data directory's permissions`,
+    `The key file ${path} cannot be read or written (${errorMessage(error)}): ${diskHint(error)}`,
     { path },
     error,
   );

@@ -117,23 +117,38 @@ function countPings(stream: Stream, { remotePeer }: Connection, guard: Guard): v
   });
 }
 
-/** Throws a `CodedError`: `ADDRESS_IN_USE`, or `LISTEN_FAILED` with the system's reason. */
+/** Throws a `CodedError`: `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `ADDRESS_FORBIDDEN`, or `LISTEN_FAILED`. */
 export async function startLibp2p(libp2p: Libp2p, listen: readonly string[]): Promise<void> {
   try {
     await libp2p.start();
   } catch (error) {
     // A start that failed half-way has opened what must be closed again.
     await Promise.resolve(libp2p.stop()).catch(() => {});
-    const addresses = listen.join(", ");
-    const reason = errorMessage(error);
-    if (reason.includes("EADDRINUSE")) {
-      throw new CodedError(
+    throw listenError(error, listen.join(", "));
+  }
+}
+
+function listenError(error: unknown, addresses: string): CodedError {
+  // libp2p wraps one sentence of the system an address, each with its stack, into one of its own.
+  const [reason = errorMessage(error), systemCode] = /\b(E[A-Z]+):[^\n]*/.exec(errorMessage(error)) ?? [];
+  const coded = (code: string, sentence: string) => new CodedError(code, sentence, { addresses }, error);
+  switch (systemCode) {
+    case "EADDRINUSE":
+      return coded(
         "ADDRESS_IN_USE",
         `Another program listens on ${addresses}: stop it, or choose another port with --listen (port 0: any free one)`,
-        { addresses },
-        error,
       );
-    }
-    throw new CodedError("LISTEN_FAILED", `Cannot listen on ${addresses}: ${reason}`, { addresses }, error);
+    case "EADDRNOTAVAIL":
+      return coded(
+        "ADDRESS_NOT_AVAILABLE",
+        `Cannot listen on ${addresses} (${reason}): give --listen an address of this machine, or /ip4/0.0.0.0/tcp/… for all it has`,
+      );
+    case "EACCES":
+      return coded(
+        "ADDRESS_FORBIDDEN",
+        `May not listen on ${addresses} (${reason}): choose a port from 1024 with --listen`,
+      );
+    default:
+      return coded("LISTEN_FAILED", `Cannot listen on ${addresses}: ${reason}`);
   }
 }

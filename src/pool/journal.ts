@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { CodedError, errorMessage } from "../base/errors.ts";
+import { diskHint } from "../base/files.ts";
 import type { Logger } from "../base/log.ts";
 import { TRIGGERED_EXIT_SIZE_BYTES } from "../spec/constants.ts";
 
@@ -52,7 +53,12 @@ export class PoolJournal {
       rewrite(path, records);
       return { journal: new PoolJournal(path, records.length, log), records };
     } catch (error) {
-      throw new CodedError("DATA_DIR_UNUSABLE", `Cannot use ${path}: ${errorMessage(error)}`, { path }, error);
+      throw new CodedError(
+        "DATA_DIR_UNUSABLE",
+        `Cannot use ${path} (${errorMessage(error)}): ${diskHint(error)}`,
+        { path },
+        error,
+      );
     }
   }
 

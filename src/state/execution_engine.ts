@@ -60,7 +60,7 @@ export interface ExecutionEngine {
   /** Hashes are 32 bytes; all zero where there is none yet. */
   notifyForkchoiceUpdated(headHash: Uint8Array, safeHash: Uint8Array, finalizedHash: Uint8Array): Promise<void>;
   /**
-   * `getMessageRoot()` evaluated at that block: 32 bytes.
+   * `getMessageRoot()` evaluated at that block: 32 bytes, all zero while no contract is deployed.
    * @spec specs/message-bus/beacon-chain.md#get_message_bus_root
    */
   getMessageRoot(blockHash: Uint8Array): Promise<Uint8Array>;

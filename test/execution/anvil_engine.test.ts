@@ -159,13 +159,13 @@ describe("anvil engine: verify", () => {
     await expect(chain.engine.getMessageRoot(unknown.blockHash)).rejects.toMatchObject({ code: "EL_UNKNOWN_BLOCK" });
   });
 
-  test("an address without the contract is a coded error, and nothing verifies", async () => {
+  test("an address without the contract has no root yet, and verifies no payload that names one", async () => {
     const engine = createEngine(chain.anvil, "0x00000000000000000000000000000000000000aa");
-    await expect(engine.getMessageRoot(head.blockHash)).rejects.toMatchObject({ code: "NO_CONTRACT" });
-    expect(await engine.notifyNewPayload(head)).toMatchObject({
-      status: "SYNCING",
-      reason: expect.stringContaining("No message bus"),
+    expect(await engine.getMessageRoot(head.blockHash)).toEqual(new Uint8Array(32));
+    expect(await engine.notifyNewPayload({ ...head, messageBusRoot: new Uint8Array(32) })).toMatchObject({
+      status: "VALID",
     });
+    expect(await engine.notifyNewPayload(head)).toMatchObject({ status: "INVALID" });
   });
 
   test("an execution client that is away makes payloads syncing and builds fail, and is told once", async () => {

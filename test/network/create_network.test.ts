@@ -109,7 +109,7 @@ describe("network", () => {
   it.each([
     ["BAD_MULTIADDR", { listen: ["localhost:9000"] }],
     ["BAD_MULTIADDR", { listen: ["/ip4/127.0.0.1/udp/9000"] }],
-    ["LISTEN_FAILED", { listen: ["/ip4/203.0.113.1/tcp/0"] }],
+    ["ADDRESS_NOT_AVAILABLE", { listen: ["/ip4/203.0.113.1/tcp/0"] }],
     ["BAD_BOOTNODE", { bootnodes: ["enr:-abc"] }],
     ["BAD_BOOTNODE", { bootnodes: ["/ip4/127.0.0.1/tcp/9000"] }],
   ])("refuses with %s: %j", async (code, options) => {
