@@ -1,9 +1,10 @@
 /** What a run is made of, as options: of `msgbus measure`, and of a sweep's file. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { CodedError } from "../../base/errors.ts";
 import { TRACE_FORMATS, type TraceFormat } from "../../lab/measure/formats/format.ts";
 import { parseBandwidth, parseLatency } from "../../lab/measure/links/model.ts";
 import type { MeasureParams } from "../../lab/measure/params.ts";
+import { STACKS, type StackName } from "../../lab/measure/stacks.ts";
 import { isNamedTopology, readTopology } from "../../lab/measure/topology.ts";
 import {
   bounded,
@@ -33,6 +34,7 @@ export interface MeasureFlags {
   bandwidth: string;
   loss: number;
   churn: number;
+  stack: StackName;
   seed: number;
   deadline: number;
   repeat: number;
@@ -65,6 +67,11 @@ export function addRunOptions(command: Command): Command {
     .option("--bandwidth <model>", "none, or each node's upload: uniform:50mbit", "none")
     .option("--loss <share>", "of TCP segments, each sent again after a timeout", parseShare, 0)
     .option("--churn <share>", "chance a second that a node leaves, for 5 s", parseShare, 0)
+    .addOption(
+      new Option("--stack <name>", "msgbus, or stock: libp2p and gossipsub by default, with the same validation")
+        .choices(STACKS)
+        .default("msgbus"),
+    )
     .option("--seed <n>", "chooses identities, topology, publishers, chance on links", parseNonNegativeInteger, 1)
     .addOption(secondsOption("--deadline <s>", "from publishing: later is not delivered", 5, parsePositiveSecondsToMs))
     .option("--repeat <n>", "runs, with seeds from --seed on", bounded(parsePositiveInteger, 1, MAX_REPEATS), 1)
@@ -86,7 +93,7 @@ function parseTraceFormat(value: string): TraceFormat {
 
 /** Throws a `CodedError`: `BAD_LATENCY`, `BAD_BANDWIDTH`, `BAD_NODES`, and those of `readTopology`. */
 export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
-  const { rate, messages, topology, degree, latency, bandwidth, loss, churn, seed, deadline } = flags;
+  const { rate, messages, topology, degree, latency, bandwidth, loss, churn, stack, seed, deadline } = flags;
   parseLatency(latency);
   parseBandwidth(bandwidth);
   const given = isNamedTopology(topology) ? null : await readTopology(topology);
@@ -108,6 +115,7 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
     bandwidth,
     loss,
     churn,
+    stack,
     seed,
     deadlineMs: deadline,
   };
@@ -115,9 +123,9 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
 
 /** Runs it again. */
 export function commandOf(params: MeasureParams): string {
-  const { nodes, rate, messages, topology, degree, latency, bandwidth, loss, churn, seed, deadlineMs } = params;
+  const { nodes, rate, messages, topology, degree, latency, bandwidth, loss, churn, stack, seed, deadlineMs } = params;
   return (
     `msgbus measure --nodes ${nodes} --rate ${rate} --messages ${messages} --topology ${topology} --degree ${degree} ` +
-    `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --seed ${seed} --deadline ${deadlineMs / 1000}`
+    `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --stack ${stack} --seed ${seed} --deadline ${deadlineMs / 1000}`
   );
 }

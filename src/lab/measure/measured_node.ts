@@ -1,16 +1,10 @@
 /** A node as it runs everywhere, on fixed views, with a tracer in its gossip. */
 
-import type { Libp2p } from "@libp2p/interface";
-import { SLOTS_PER_EPOCH } from "@lodestar/params";
-import { multiaddr } from "@multiformats/multiaddr";
 import type { Clock } from "../../base/clock.ts";
-import { CodedError } from "../../base/errors.ts";
 import { type Logger, silentLogger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
-import { createNetwork } from "../../network/create_network.ts";
-import { ALL_CURES } from "../../network/cures/index.ts";
 import { HEARTBEAT_INTERVAL_MS } from "../../network/gossip.ts";
-import type { Network, StatusMessage } from "../../network/network.ts";
+import type { GossipContext, StatusMessage } from "../../network/network.ts";
 import { NodeExits } from "../../node_exits.ts";
 import { TriggeredExitPool } from "../../pool/triggered_exits.ts";
 import { computeForkDigestHex } from "../../spec/config.ts";
@@ -18,9 +12,10 @@ import type { TriggeredExit } from "../../spec/types.ts";
 import type { CachedState } from "../../state/beacon_state.ts";
 import { createStateView, type StateView } from "../../state/view.ts";
 import { TriggeredExitValidator } from "../../validation/triggered_exit.ts";
+import type { Verdict } from "../../validation/verdict.ts";
+import { createMeasuredNetwork, type MeasuredNetwork, type StackName } from "./stacks.ts";
 import type { Tracer } from "./tracer.ts";
 
-export const MEASURED_TOPIC = "triggered_exit";
 /** Beyond a node's links: none is expected. */
 const SPARE_PEERS = 16;
 
@@ -55,6 +50,7 @@ export function createFixedViews(state: CachedState): FixedViews {
 }
 
 export interface MeasuredNodeOptions {
+  readonly stack: StackName;
   /** libp2p's protobuf form. */
   readonly privateKey: Uint8Array;
   readonly maxPeers: number;
@@ -71,52 +67,31 @@ export interface MeasuredNodeDeps {
 }
 
 export class MeasuredNode {
-  readonly #network: Network;
+  readonly #network: MeasuredNetwork;
   readonly #exits: NodeExits;
   readonly #deps: MeasuredNodeDeps;
-  #libp2p: Libp2p | null = null;
   #delivered = 0;
   #cancelSweep: () => void = () => {};
 
-  constructor({ privateKey, maxPeers, version }: MeasuredNodeOptions, deps: MeasuredNodeDeps) {
+  constructor({ stack, privateKey, maxPeers, version }: MeasuredNodeOptions, deps: MeasuredNodeDeps) {
     const { views, tracer, clock, random, log = silentLogger } = deps;
     const { config } = views.state;
     const { forkDigest, view } = views;
     this.#deps = deps;
-    this.#network = createNetwork(
+    this.#network = createMeasuredNetwork(
+      stack,
       {
         privateKey,
-        listen: ["/ip4/127.0.0.1/tcp/0"],
-        bootnodes: [],
-        version,
-        slotMs: config.SLOT_DURATION_MS,
-        slotsPerEpoch: SLOTS_PER_EPOCH,
-        forkDigests: [forkDigest],
+        listen: "/ip4/127.0.0.1/tcp/0",
         maxPeers: maxPeers + SPARE_PEERS,
+        version,
+        forkDigest,
+        slotMs: config.SLOT_DURATION_MS,
+        status: views.status,
+        handler: (wireData, context) => this.#onGossip(wireData, context),
+        watch: tracer === null ? null : (pubsub) => tracer.attach(pubsub),
       },
-      {
-        backend: {
-          getStatus: () => views.status,
-          onStatus: () => {},
-          async *getBlocksByRange() {},
-          async *getBlocksByRoot() {},
-        },
-        onVerdict: () => {},
-        clock,
-        random,
-        log,
-      },
-      [
-        ...ALL_CURES,
-        {
-          name: "libp2p",
-          install: ({ libp2p }) => {
-            this.#libp2p = libp2p;
-          },
-        },
-        // Last, so that it sees what the others let through.
-        ...(tracer === null ? [] : [tracer.cure]),
-      ],
+      { clock, random, log },
     );
     this.#exits = new NodeExits({
       validator: new TriggeredExitValidator({
@@ -128,7 +103,7 @@ export class MeasuredNode {
       journal: null,
       restored: [],
       headView: () => view,
-      publish: (ssz, isLate) => this.#network.publish(MEASURED_TOPIC, forkDigest, ssz, { evenIfSeen: isLate }),
+      publish: (ssz, isLate) => this.#network.publish(ssz, isLate),
       proveAgain: () => null,
       onAccepted: () => {},
       isSynced: () => true,
@@ -138,23 +113,19 @@ export class MeasuredNode {
       clock,
       log,
     });
-    this.#network.subscribe({
-      name: MEASURED_TOPIC,
-      forkDigest,
-      handler: (wireData, context) => {
-        const startedMs = clock.monotonicMs();
-        const verdict = this.#exits.onGossip(wireData, context);
-        tracer?.judged(clock.monotonicMs() - startedMs);
-        if (!(verdict instanceof Promise) && verdict.result === "accept") this.#delivered++;
-        return verdict;
-      },
-    });
+  }
+
+  #onGossip(wireData: Uint8Array, context: GossipContext): Verdict | Promise<Verdict> {
+    const { clock, tracer } = this.#deps;
+    const startedMs = clock.monotonicMs();
+    const verdict = this.#exits.onGossip(wireData, context);
+    tracer?.judged(clock.monotonicMs() - startedMs);
+    if (!(verdict instanceof Promise) && verdict.result === "accept") this.#delivered++;
+    return verdict;
   }
 
   get address(): string {
-    const [address] = this.#network.multiaddrs();
-    if (address === undefined) throw new CodedError("NETWORK_NOT_RUNNING", "The node does not listen");
-    return address;
+    return this.#network.address();
   }
 
   /** Messages of others that it has accepted. */
@@ -163,11 +134,11 @@ export class MeasuredNode {
   }
 
   get meshSize(): number {
-    return this.#network.meshPeerCount(MEASURED_TOPIC, this.#deps.views.forkDigest);
+    return this.#network.meshSize();
   }
 
   get peerCount(): number {
-    return this.#libp2p?.getPeers().length ?? 0;
+    return this.#network.peerCount();
   }
 
   async start(): Promise<void> {
@@ -176,8 +147,8 @@ export class MeasuredNode {
   }
 
   /** Rejects where the peer cannot be reached. */
-  async dial(address: string): Promise<void> {
-    await this.#libp2p?.dial(multiaddr(address));
+  dial(address: string): Promise<void> {
+    return this.#network.dial(address);
   }
 
   /**

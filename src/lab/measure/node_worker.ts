@@ -11,10 +11,11 @@ import { formatTopic, topicProfile } from "../../network/topics.ts";
 import { TRIGGERED_EXIT_SIZE_BYTES } from "../../spec/constants.ts";
 import { TriggeredExit } from "../../spec/types.ts";
 import { readNetworkDir } from "../../state/network_dir.ts";
-import { createFixedViews, type FixedViews, MEASURED_TOPIC, MeasuredNode } from "./measured_node.ts";
+import { createFixedViews, type FixedViews, MeasuredNode } from "./measured_node.ts";
 import { type KnownMessage, Names, newNameFields } from "./names.ts";
 import { randomFor } from "./params.ts";
 import { SocketMeter } from "./socket_meter.ts";
+import { MEASURED_TOPIC, type StackName } from "./stacks.ts";
 import type { ProcessUsage } from "./trace.ts";
 import { TraceWriter } from "./trace_writer.ts";
 import { createTracer, type Tracer } from "./tracer.ts";
@@ -24,6 +25,7 @@ export interface NodeSetup {
   /** Holds the network, and `exits.ssz`: the operations one after the other. */
   readonly networkDir: string;
   readonly tracePath: string;
+  readonly stack: StackName;
   /** By index in the run; each with 32 bytes of private key, hex. */
   readonly nodes: readonly { readonly index: number; readonly key: string; readonly maxPeers: number }[];
   /** Of all nodes of the run. */
@@ -115,10 +117,10 @@ class Host {
       topics: [this.topic],
     };
     const tracer = this.#setup.trace ? createTracer(options) : null;
-    const { seed, version } = this.#setup;
+    const { seed, stack, version } = this.#setup;
     const privateKey = privateKeyToProtobuf(privateKeyFromRaw(Buffer.from(plan.key, "hex")));
     const node = new MeasuredNode(
-      { privateKey, maxPeers: plan.maxPeers, version },
+      { stack, privateKey, maxPeers: plan.maxPeers, version },
       { views: this.#views, tracer, clock: systemClock, random: randomFor(seed, `node ${index}`) },
     );
     await node.start();

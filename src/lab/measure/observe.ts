@@ -159,7 +159,7 @@ class Observation {
         random,
         log: silentLogger,
       },
-      [...ALL_CURES, tracer.cure],
+      [...ALL_CURES, { name: "tracer", install: ({ pubsub }) => tracer.attach(pubsub) }],
     );
     for (const name of TOPICS) network.subscribe({ name, forkDigest, handler: () => OBSERVED });
     this.#observers.push({ network, sample: tracer.sample });

@@ -1,6 +1,7 @@
 /** What makes a run: everything that is needed to run it again. */
 import { createHash } from "node:crypto";
 import { seededRandom } from "../../base/random.ts";
+import type { StackName } from "./stacks.ts";
 
 export interface MeasureParams {
   readonly nodes: number;
@@ -20,6 +21,7 @@ export interface MeasureParams {
   readonly loss: number;
   /** Chance a second that a node leaves, to come back after `CHURN_DOWN_MS`. */
   readonly churn: number;
+  readonly stack: StackName;
   readonly seed: number;
   /** From publishing: what is delivered later does not count as delivered. */
   readonly deadlineMs: number;

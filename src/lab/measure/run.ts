@@ -15,6 +15,7 @@ import { isShaped, parseBandwidth, parseLatency, placeNodes, shapeOf } from "./l
 import { EXITS_FILE, type NodeMethods } from "./node_worker.ts";
 import { type MeasureParams, randomFor } from "./params.ts";
 import { type ChurnEvent, planRun, type RunPlan } from "./plan.ts";
+import { MESH_LOW } from "./stacks.ts";
 import { type Link, neighboursOf, range, type Topology } from "./topology.ts";
 import { TRACE_VERSION, type TraceEvent, type TraceHeader } from "./trace.ts";
 import { mergeTraces } from "./trace_file.ts";
@@ -46,8 +47,6 @@ export interface RunOutcome {
 
 /** For a mesh everywhere; what is thinner then is measured as it is. */
 const MESH_DEADLINE_MS = 20_000;
-/** gossipsub's Dlo: a mesh with fewer peers is still looking for more. */
-const MESH_LOW = 6;
 const POLL_MS = 100;
 /** Between the last preparations and the first message. */
 const LEAD_MS = 300;
@@ -146,7 +145,7 @@ class Run {
   /** Everybody is up, and nobody connected. */
   async #start(processes: number): Promise<TraceHeader> {
     const { clock, version, trace = true } = this.#deps;
-    const { seed } = this.#params;
+    const { seed, stack } = this.#params;
     const { dir } = this.#paths;
     const total = this.#plan.publications.length;
     const own = makeOwnNetwork(total, Math.floor(clock.nowMs() / 1000));
@@ -170,6 +169,7 @@ class Run {
         worker.call("setup", {
           networkDir: dir,
           tracePath: this.#partPath(index),
+          stack,
           nodes: nodes.map((node) => ({
             index: node,
             key: this.#keys[node] as string,
@@ -253,7 +253,7 @@ class Run {
     for (;;) {
       const meshes = (await Promise.all(this.#processes.map(({ worker }) => worker.call("meshes", null)))).flat();
       const done = meshes.filter(
-        ({ index, mesh }) => mesh >= Math.min(MESH_LOW, neighbours[index]?.length ?? 0),
+        ({ index, mesh }) => mesh >= Math.min(MESH_LOW[this.#params.stack], neighbours[index]?.length ?? 0),
       ).length;
       onProgress({ phase: "meshing", done, total: meshes.length });
       if (done === meshes.length || signal.aborted || clock.monotonicMs() > deadlineMs) return;

@@ -1,10 +1,9 @@
 /**
- * Watches gossipsub from inside and writes what it does as trace lines. It hangs on as a cure does, and changes nothing.
+ * Watches gossipsub from inside and writes what it does as trace lines. It hangs on as the cures do, and changes nothing.
  * Lines are put together by hand: `JSON.stringify` costs ten times as much, and a busy run writes 30,000 lines a second.
  */
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { CodedError } from "../../base/errors.ts";
-import type { Cure } from "../../network/cures/cure.ts";
 import type { GossipsubInternals } from "../../network/gossipsub_internals.ts";
 import type { Names } from "./names.ts";
 
@@ -19,7 +18,8 @@ export interface TracerOptions {
 }
 
 export interface Tracer {
-  readonly cure: Cure;
+  /** Before the first connection, after all cures. */
+  attach(pubsub: GossipsubInternals): void;
   /** A message is handed in by an application. */
   published(message: number, lateMs: number): void;
   /** What the verdict of the message that is being judged has cost. */
@@ -168,15 +168,12 @@ export function createTracer({ node, names, write, now, topics }: TracerOptions)
   }
 
   return {
-    cure: {
-      name: "tracer",
-      install({ pubsub }) {
-        gossipsub = traceable(pubsub);
-        traceOutbound(gossipsub);
-        traceInbound(gossipsub);
-        traceMessages(gossipsub);
-        traceMesh(gossipsub);
-      },
+    attach(pubsub) {
+      gossipsub = traceable(pubsub);
+      traceOutbound(gossipsub);
+      traceInbound(gossipsub);
+      traceMessages(gossipsub);
+      traceMesh(gossipsub);
     },
     published: (message, lateMs) => event("publish", `,"m":${message},"late":${Math.round(lateMs * 1000)}`),
     judged(elapsedMs) {

@@ -12,6 +12,7 @@ export const PARAMS: MeasureParams = {
   bandwidth: "none",
   loss: 0,
   churn: 0,
+  stack: "msgbus",
   seed: 1,
   deadlineMs: 5_000,
 };

@@ -27,7 +27,7 @@ beforeAll(async () => {
   for (let k = 0; k < 3; k++) {
     const { privateKey } = await createIdentity();
     const deps = { views, tracer: null, clock: systemClock, random: systemRandom };
-    const node = new MeasuredNode({ privateKey, maxPeers: 8, version: "0.0.0" }, deps);
+    const node = new MeasuredNode({ stack: "msgbus", privateKey, maxPeers: 8, version: "0.0.0" }, deps);
     await node.start();
     for (const other of nodes) await node.dial(other.address);
     nodes.push(node);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { convertTrace } from "../../../src/lab/measure/formats/format.ts";
 import { type Measurement, measure, reportAgain } from "../../../src/lab/measure/measure.ts";
-import type { MeasureParams } from "../../../src/lab/measure/params.ts";
+import { configHash, type MeasureParams } from "../../../src/lab/measure/params.ts";
 import type { RunProgress } from "../../../src/lab/measure/run.ts";
 import { PARAMS } from "./fixture.ts";
 
@@ -120,6 +120,18 @@ describe("a measured run", () => {
 });
 
 describe("a run under way", () => {
+  it(
+    "measures the libraries as they come by the same figures",
+    async () => {
+      const { report, run } = await runInto("stock", { stack: "stock" });
+      expect(run.configHash).not.toBe(configHash(PARAMS, []));
+      expect(report).toMatchObject({ delivery: { pairs: 140, ratio: 1 }, rejected: 0, droppedRpcs: 0 });
+      expect(report.bytes.socketOut).toBeGreaterThan(report.bytes.rpcOut);
+      expect(report.validationMs?.p50).toBeGreaterThan(0);
+    },
+    RUN_TIMEOUT_MS,
+  );
+
   it(
     "takes the time of its links",
     async () => {
