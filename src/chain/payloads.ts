@@ -23,7 +23,6 @@ export class PayloadVerifier {
   private readonly engine: ExecutionEngine;
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private away = false;
 
   constructor(engine: ExecutionEngine, clock: Clock, logger: Logger) {
     this.engine = engine;
@@ -35,11 +34,7 @@ export class PayloadVerifier {
     const { body, parentRoot } = signedBlock.message;
     const final = this.ask("notifyNewPayload", async () =>
       this.engine.notifyNewPayload(await this.withRoot(body.executionPayload), parentRoot),
-    ).then((verdict) => {
-      if (verdict === null) return { status: "SYNCING" as const, reason: "the execution client cannot answer" };
-      if (verdict.status !== "SYNCING") this.noteBack();
-      return verdict;
-    });
+    ).then((verdict) => verdict ?? { status: "SYNCING" as const, reason: "the execution client cannot answer" });
     const inTime = new Promise<PayloadVerdict>((resolve) => {
       const cancel = this.clock.after(ANSWER_TIMEOUT_MS, () =>
         resolve({ status: "SYNCING", reason: "the execution client is slow" }),
@@ -53,15 +48,13 @@ export class PayloadVerifier {
   }
 
   /** Null when the execution client cannot build now; `PARENT_LOST` when it does not know the parent. */
-  async build(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload | "PARENT_LOST" | null> {
-    const built = await this.ask("buildPayload", () =>
+  build(parentHash: Uint8Array, attributes: PayloadAttributes): Promise<BuiltPayload | "PARENT_LOST" | null> {
+    return this.ask("buildPayload", () =>
       this.engine.buildPayload(parentHash, attributes).catch((error: unknown) => {
         if (error instanceof CodedError && error.code === "PARENT_NOT_FOUND") return "PARENT_LOST" as const;
         throw error;
       }),
     );
-    if (built !== null) this.noteBack();
-    return built;
   }
 
   async setForkchoice(head: Uint8Array, safe: Uint8Array, finalized: Uint8Array): Promise<void> {
@@ -74,25 +67,14 @@ export class PayloadVerifier {
     return { ...payload, messageBusRoot: await this.engine.getMessageRoot(payload.blockHash) };
   }
 
-  /** Null on failure. Logs that the client went away once, not with each call. */
+  /** Null on failure. That the client is away has been logged once, by its own connection. */
   private async ask<T>(call: string, run: () => Promise<T>): Promise<T | null> {
     try {
       return await run();
     } catch (error) {
-      const reason = errorMessage(error);
-      if (error instanceof CodedError && error.code !== "EL_UNAVAILABLE") {
-        this.logger.info({ call, error: reason }, "Execution client declined");
-      } else if (!this.away) {
-        this.away = true;
-        this.logger.warn({ call, error: reason }, "Execution client is away: retrying");
-      }
+      const isAway = error instanceof CodedError && error.code === "EL_UNAVAILABLE";
+      if (!isAway) this.logger.info({ call, error: errorMessage(error) }, "Execution client declined");
       return null;
     }
-  }
-
-  /** Only a verdict or a payload proves that the client is there: SYNCING may stand for one that is not. */
-  private noteBack(): void {
-    if (this.away) this.logger.info("Execution client is back");
-    this.away = false;
   }
 }

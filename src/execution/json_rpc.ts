@@ -19,6 +19,12 @@ const READ_RETRY_DELAY_MS = 50;
 const MIN_AWAY_MS = 100;
 const MAX_AWAY_MS = 2_000;
 
+/**
+ * Losses are told at most this often: a client that gives good answers and nonsense in turn would fill the log. One that stays
+ * away is told of with the first call after it.
+ */
+const MIN_LOSS_REPORT_INTERVAL_MS = 30_000;
+
 /** Largest answer read: twice the logs of a full block, which takes a third of a second to parse. */
 const MAX_ANSWER_SIZE_BYTES = 32 * 1024 * 1024;
 
@@ -33,7 +39,7 @@ export interface JsonRpcOptions {
 export interface JsonRpcDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told on each loss and each return; `reason` is empty on return. */
+  /** Told of a loss and of the return after it, every half a minute at most; `reason` is empty on return. */
   readonly onAvailability?: (available: boolean, reason: string) => void;
 }
 
@@ -47,6 +53,9 @@ export class JsonRpc {
   #lossReason: string | null = null;
   #awayMs = MIN_AWAY_MS;
   #nextTryMs = 0;
+  /** Whether the last that was told is a loss. */
+  #isLossTold = false;
+  #lossToldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: JsonRpcOptions, deps: JsonRpcDeps) {
     this.#url = options.url;
@@ -111,18 +120,21 @@ export class JsonRpc {
 
   #answered(): void {
     this.#awayMs = MIN_AWAY_MS;
-    if (this.#lossReason === null) return;
     this.#lossReason = null;
+    if (!this.#isLossTold) return;
+    this.#isLossTold = false;
     this.#deps.log.info({ url: this.#url }, "the execution client answers again");
     this.#deps.onAvailability?.(true, "");
   }
 
   #lost(reason: string, cause?: unknown): CodedError {
-    const wasAvailable = this.isAvailable;
+    const nowMs = this.#deps.clock.monotonicMs();
     this.#lossReason = reason.slice(0, MAX_REASON_LENGTH);
-    this.#nextTryMs = this.#deps.clock.monotonicMs() + this.#awayMs;
+    this.#nextTryMs = nowMs + this.#awayMs;
     this.#awayMs = Math.min(this.#awayMs * 2, MAX_AWAY_MS);
-    if (wasAvailable) {
+    if (!this.#isLossTold && nowMs - this.#lossToldMs >= MIN_LOSS_REPORT_INTERVAL_MS) {
+      this.#isLossTold = true;
+      this.#lossToldMs = nowMs;
       this.#deps.log.warn({ url: this.#url, reason: this.#lossReason }, "the execution client is away; trying on");
       this.#deps.onAvailability?.(false, this.#lossReason);
     }

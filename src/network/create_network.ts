@@ -70,7 +70,7 @@ interface Running {
   readonly redialer: Redialer;
 }
 
-/** Throws a `CodedError`: `BAD_BOOTNODE`, `BAD_ADDRESS_RANGE`; `start` throws `BAD_MULTIADDR`, `ADDRESS_IN_USE`, `LISTEN_FAILED`. */
+/** Throws a `CodedError`: `BAD_BOOTNODE`, `BAD_ADDRESS_RANGE`; `start` throws `BAD_MULTIADDR` and as `startLibp2p`. */
 export function createNetwork(
   options: NetworkOptions,
   dependencies: NetworkDependencies,
@@ -124,6 +124,7 @@ export function createNetwork(
         clock,
         log,
         cutOff: (peerId, reason) => cutOff(libp2p, peerId, reason),
+        onAddressRefused: countDisconnect,
         onBansChanged: () => banFile.changed(guard.bans),
       },
     );

@@ -32,6 +32,7 @@ export class PoolJournal {
   /** Null once closed: its number may be another file's by then. */
   #file: number | null;
   #records: number;
+  /** A write failed: half a record may stand at the end, and would hide all that came behind it. */
   #failed = false;
 
   private constructor(path: string, records: number, log: Logger) {
@@ -64,14 +65,16 @@ export class PoolJournal {
 
   /**
    * Writes a record through to the operating system, 15 µs: the end of this process does not lose it. A disk that refuses
-   * is logged once, and the pool goes on in memory.
+   * is logged once, the pool goes on in memory, and the file is written anew with what it holds once the disk takes it.
    * @param pool what the pool holds, for writing the file anew when it has grown.
    */
   append(record: JournalRecord, pool: { readonly size: number; records(): Iterable<JournalRecord> }): void {
     if (this.#file === null) return;
     try {
-      if (this.#records > 2 * pool.size + COMPACT_SLACK_RECORDS) this.#file = this.#compact(this.#file, pool.records());
-      writeSync(this.#file, encode(record));
+      const isLong = this.#records > 2 * pool.size + COMPACT_SLACK_RECORDS;
+      if (isLong || this.#failed) this.#file = this.#compact(this.#file, pool.records());
+      const bytes = encode(record);
+      if (writeSync(this.#file, bytes) < bytes.length) throw new Error("the disk took half a record");
       this.#records++;
       this.#failed = false;
     } catch (error) {

@@ -130,4 +130,28 @@ describe("json-rpc", () => {
     expect(changes).toHaveLength(2);
     expect(changes.at(-1)).toBe("back");
   });
+
+  test("good answers and nonsense in turn are told of twice a minute, and a loss that stays is told of", async () => {
+    let calls = 0;
+    let isGone = false;
+    const url = await serve((request, response) => {
+      calls += 1;
+      answerWith(isGone || calls % 2 === 1 ? "no" : '{"jsonrpc":"2.0","id":1,"result":"0x1"}')(request, response);
+    });
+    const { rpc, changes, advance } = connect(url);
+    const write = () => rpc.request("write", "evm_mine", [], z.unknown());
+    for (let second = 0; second < 60; second += 2) {
+      await expect(write()).rejects.toMatchObject({ code: "EL_UNAVAILABLE" });
+      advance(2_000);
+      await write();
+    }
+    expect(changes.map((change) => change === "back")).toEqual([false, true, false, true]);
+    isGone = true;
+    for (let i = 0; i < 20; i++) {
+      advance(2_000);
+      await expect(write()).rejects.toMatchObject({ code: "EL_UNAVAILABLE" });
+    }
+    expect(changes.map((change) => change === "back")).toEqual([false, true, false, true, false]);
+    expect(rpc.isAvailable).toBe(false);
+  });
 });
