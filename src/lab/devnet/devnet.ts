@@ -88,7 +88,8 @@ class Devnet {
   #fleet: Fleet | null = null;
   #page: DevnetPage | null = null;
   #desk: ExitDesk | null = null;
-  #observerPeerId: string | null = null;
+  /** Peers that are no nodes, from peer id to name. */
+  readonly #strangers = new Map<string, string>();
   #headSlot = -1;
   #hostilePeerId: string | null = null;
   #silent = false;
@@ -163,12 +164,7 @@ class Devnet {
     const page = await startDevnetPage(pagePort, {
       clock: this.#deps.clock,
       nodes: () => this.#fleet?.nodes ?? [],
-      otherPeers: () => {
-        const peers = new Map<string, string>();
-        if (this.#observerPeerId !== null) peers.set(this.#observerPeerId, "observer");
-        if (this.#hostilePeerId !== null) peers.set(this.#hostilePeerId, "hostile");
-        return peers;
-      },
+      strangers: () => this.#strangers,
       requestExit: (choice) => this.#desk?.ask(choice) ?? EXITS_NOT_READY,
     });
     this.#resources.defer(() => page.stop());
@@ -260,9 +256,14 @@ class Devnet {
     const topic = formatTopic("triggered_exit", messageBusForkDigest);
     const observer = await GossipPeer.start("observer", [topic], (message) => this.#onObserved(message));
     this.#resources.defer(() => observer.stop());
-    this.#observerPeerId = observer.peerId;
+    this.#nameStranger(observer.peerId, "observer");
     for (const { address } of fleet.nodes) await observer.connect(address);
     return observer;
+  }
+
+  #nameStranger(peerId: string, name: string): void {
+    this.#strangers.set(peerId, name);
+    this.#page?.tell({ event: "stranger", name, peerId }, this.#deps.clock.nowMs());
   }
 
   #onObserved({ data }: GossipPeerMessage): void {
@@ -303,6 +304,7 @@ class Devnet {
     const hostile = await GossipPeer.start("hostile", []);
     this.#resources.defer(() => hostile.stop());
     this.#hostilePeerId = hostile.peerId;
+    this.#nameStranger(hostile.peerId, "hostile");
     await hostile.connect(target.address);
     await this.#until(
       () => hostile.subscribers(topic).length > 0,

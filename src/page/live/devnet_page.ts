@@ -42,7 +42,15 @@ export function devnetPage(): Page {
     title: "msgbus devnet",
     model,
     subtitle,
-    views: [chainView(), network, exitView(), verdictsView(), latencyView(), oneNode, nodesView()],
+    layout: [
+      chainView(),
+      [
+        [network, latencyView()],
+        [exitView(), verdictsView()],
+      ],
+      oneNode,
+      nodesView(),
+    ],
     update() {
       const facts = model.network;
       if (facts === null) return;

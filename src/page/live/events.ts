@@ -27,6 +27,7 @@ export type FeedEvent =
       readonly elUrl: string;
     }
   | { readonly event: "node_ready"; readonly node: string; readonly peerId: string; readonly pageUrl: string | null }
+  | { readonly event: "stranger"; readonly name: string; readonly peerId: string }
   | { readonly event: "node_exited"; readonly node: string; readonly reason: string }
   | { readonly event: "mesh"; readonly node: string; readonly topic: string; readonly peers: number }
   | { readonly event: "links"; readonly links: readonly LinkOfFeed[] }

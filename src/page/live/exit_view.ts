@@ -44,7 +44,7 @@ export function exitView(): View {
     hint,
     problem,
   );
-  const list = h("ol", { class: "followed steps", "aria-label": "Exits that were asked for" });
+  const list = h("ol", { class: "followed", "aria-label": "Exits that were asked for" });
   const news = h("p", { class: "visually-hidden", "aria-live": "polite" });
   const element = card("Send an exit", form, list, news);
   const followed = new Map<string, FollowedExit>();

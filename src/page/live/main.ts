@@ -4,6 +4,7 @@ import { h, setText } from "./dom.ts";
 import { nodePage } from "./node_page.ts";
 import type { ConnectionState } from "./source.ts";
 import { every } from "./time.ts";
+import type { View } from "./view.ts";
 
 /** The eye follows no faster, and a busy network would otherwise keep the page drawing. */
 const UPDATE_MS = 250;
@@ -30,7 +31,12 @@ document.body.append(
   main,
   h("footer", {}, "Figures are this page's own, from the events it was told and the metrics of the nodes."),
 );
-main.append(...page.views.map(({ element }) => element));
+const views = page.layout.flatMap((row) => ("element" in row ? [row] : row.flat()));
+main.append(...page.layout.flatMap((row) => ("element" in row ? [row.element] : row.map(column))));
+
+function column(parts: readonly View[]): HTMLElement {
+  return h("div", { class: "column" }, ...parts.map(({ element }) => element));
+}
 
 function setState(state: ConnectionState): void {
   status.className = STATE_CLASSES[state];
@@ -40,7 +46,7 @@ function setState(state: ConnectionState): void {
 function update(): void {
   if (document.hidden) return;
   page.update();
-  for (const view of page.views) view.update(page.model);
+  for (const view of views) view.update(page.model);
 }
 
 setState("connecting");

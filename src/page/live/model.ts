@@ -127,6 +127,9 @@ export class Model {
         this.name(event.peerId, event.node);
         return;
       }
+      case "stranger":
+        this.name(event.peerId, event.name);
+        return;
       case "node_exited": {
         const node = this.#node(event.node);
         if (node !== null) Object.assign(node, { isRunning: false, meshPeers: null });
@@ -251,6 +254,16 @@ export class Model {
     return best;
   }
 
+  /** Null where nothing has told. */
+  validatorOf(pubkey: string): number | null {
+    const known = this.requests.get(pubkey)?.validatorIndex;
+    if (known !== undefined) return known;
+    for (const message of this.messages.values()) {
+      if (message.pubkey === pubkey && message.validatorIndex !== null) return message.validatorIndex;
+    }
+    return null;
+  }
+
   /** The newest message of the pubkey that some node accepted. */
   acceptedMessageOf(pubkey: string): Message | null {
     let found: Message | null = null;
@@ -297,7 +310,7 @@ export class Model {
       messageIndex,
       firstTimeMs: timeMs,
       kind: null,
-      validatorIndex: this.requests.get(pubkey)?.validatorIndex ?? null,
+      validatorIndex: this.validatorOf(pubkey),
       transaction: null,
       formedBy: new Set(),
       firstFormedMs: null,

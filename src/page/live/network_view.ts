@@ -10,7 +10,7 @@ import { duration, plural, shorten, shortPeerId } from "./text.ts";
 import { type CancelTimer, eachFrame, nowMs } from "./time.ts";
 import { RESULT_WORDS } from "./verdicts_view.ts";
 import type { View } from "./view.ts";
-import { type Way, wayOf } from "./way.ts";
+import { momentOf, type Way, wayOf } from "./way.ts";
 
 /** Messages to choose from: the newest. */
 const CHOICES = 50;
@@ -80,11 +80,12 @@ export function networkView(): NetworkView {
     if (way === null) return;
     const atMs = share() * way.durationMs;
     const isFirst = graph.way === undefined;
-    graph = { ...graph, way: { ...way, atMs } };
+    graph = { ...graph, way: momentOf(way, atMs) };
     // The legend comes with the first way.
     chart.set(isFirst ? networkGraph(graph) : networkMoment(graph), summary(graph));
-    const reached = way.steps.filter((step) => step.atMs <= atMs).length;
-    const text = `${duration(atMs)} after the first verdict: ${plural(reached, "node")} of ${way.steps.length}`;
+    const reached = Object.keys(graph.way?.reached ?? {}).length;
+    const all = new Set(way.steps.map(({ node }) => node)).size;
+    const text = `${duration(atMs)} after the first verdict: reached ${reached} of ${plural(all, "node")}`;
     setText(moment, text);
     slider.setAttribute("aria-valuetext", text);
   }
@@ -114,7 +115,7 @@ export function networkView(): NetworkView {
     slider.disabled = play.disabled = way === null;
     steps.set(
       (way?.steps ?? []).map(({ node, atMs, result, code, from, source }) => ({
-        key: node,
+        key: `${node} ${code}`,
         cells: [
           shortPeerId(node),
           { text: duration(atMs) },

@@ -54,12 +54,12 @@ export function nodePage(): Page {
     },
   });
   void describe(subtitle);
-  const none: View = { element: panel.element, update: () => {} };
+  const own: View = { element: panel.element, update: () => {} };
   return {
     title: "msgbus node",
     subtitle,
     model,
-    views: [chain, networkView(), verdictsView(), none],
+    layout: [chain, [[networkView()], [verdictsView()]], own],
     update: () => {},
     connect: (onState) =>
       openEvents(

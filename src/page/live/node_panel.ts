@@ -70,7 +70,7 @@ function setFigures(figures: ReturnType<typeof tiles>, metrics: readonly Sample[
     metrics
       .filter((sample) => sample.name === name && (topic === undefined || sample.labels.topic === topic))
       .reduce((total, { value }) => total + value, 0);
-  figures.set("Pool", text("msgbus_pool_triggered_exits"), "exits that wait for a block");
+  figures.set("Pool", text("msgbus_pool_triggered_exits"), "exits held, until their blocks are final");
   figures.set("Parked", text("msgbus_parked_triggered_exits"), "exits that wait for their root");
   figures.set("Peers", text("msgbus_peers"), "connected");
   figures.set("Mesh", String(sum("msgbus_mesh_peers", TOPIC)), "peers in the mesh of exits");

@@ -9,7 +9,8 @@ export interface Page {
   readonly title: string;
   readonly subtitle: HTMLElement;
   readonly model: Model;
-  readonly views: readonly View[];
+  /** From top to bottom: a view over the whole width, or two columns of them. */
+  readonly layout: readonly (View | readonly [left: readonly View[], right: readonly View[]])[];
   /** What stands in no view. */
   update(): void;
   connect(onState: (state: ConnectionState) => void): CancelTimer;

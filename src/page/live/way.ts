@@ -2,32 +2,46 @@
 import type { GraphWay, ReachedResult } from "../charts/network.ts";
 import type { Hop, Message } from "./model.ts";
 
-export interface Way extends Omit<GraphWay, "atMs"> {
-  /** Unix ms of the first judgement. */
-  readonly startMs: number;
-  /** From the first judgement to the last node's. */
+export interface WayStep extends Hop {
+  /** Since the first judgement. */
+  readonly atMs: number;
+}
+
+export interface Way {
+  /** From the first judgement to the last step. */
   readonly durationMs: number;
-  /** The first judgement of each node, in order of time. */
-  readonly steps: readonly (Hop & { readonly atMs: number })[];
+  /** Each node's first judgement, and its ACCEPT where that came later, as when the root was not stored yet. In order of time. */
+  readonly steps: readonly WayStep[];
+  /** Over which the message came to each node first. */
+  readonly links: GraphWay["links"];
 }
 
 /** Null where no node has judged it. */
-export function wayOf(message: Message): Way | null {
-  const firsts = new Map<string, Hop>();
-  for (const hop of [...message.hops].sort((a, b) => a.timeMs - b.timeMs)) {
-    if (!firsts.has(hop.node)) firsts.set(hop.node, hop);
-  }
-  const [first] = firsts.values();
+export function wayOf({ hops }: Message): Way | null {
+  const inOrder = [...hops].sort((a, b) => a.timeMs - b.timeMs);
+  const [first] = inOrder;
   if (first === undefined) return null;
-  const startMs = first.timeMs;
-  const steps = [...firsts.values()].map((hop) => ({ ...hop, atMs: hop.timeMs - startMs }));
-  return {
-    startMs,
-    durationMs: steps.at(-1)?.atMs ?? 0,
-    steps,
-    reached: Object.fromEntries(steps.map((hop) => [hop.node, { atMs: hop.atMs, result: reachedResult(hop) }])),
-    links: steps.flatMap(({ node, from, atMs }) => (from === null ? [] : [{ source: from, target: node, atMs }])),
-  };
+  const steps: WayStep[] = [];
+  const links = new Map<string, GraphWay["links"][number]>();
+  const last = new Map<string, Hop>();
+  for (const hop of inOrder) {
+    const before = last.get(hop.node);
+    const isNews = before === undefined || (before.result !== "accept" && hop.result === "accept");
+    if (!isNews) continue;
+    last.set(hop.node, hop);
+    const atMs = hop.timeMs - first.timeMs;
+    steps.push({ ...hop, atMs });
+    if (hop.from !== null && !links.has(hop.node)) links.set(hop.node, { source: hop.from, target: hop.node, atMs });
+  }
+  return { durationMs: steps.at(-1)?.atMs ?? 0, steps, links: [...links.values()] };
+}
+
+/** What stands at a moment of the way. */
+export function momentOf({ steps, links }: Way, atMs: number): GraphWay {
+  const reached = steps
+    .filter((step) => step.atMs <= atMs)
+    .map((step) => [step.node, { atMs: step.atMs, result: reachedResult(step) }] as const);
+  return { reached: Object.fromEntries(reached), links, atMs };
 }
 
 /** Where a good message came into the network: a node formed it, or its API took it. */

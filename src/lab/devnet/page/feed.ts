@@ -5,6 +5,8 @@ import type { DevnetEvent } from "../events.ts";
 export type PageOnlyEvent =
   /** Who is connected to whom; `mesh` where they are in each other's mesh of triggered exits. */
   | { event: "links"; links: { source: string; target: string; mesh: boolean }[] }
+  /** A peer that is no node of the devnet. */
+  | { event: "stranger"; name: string; peerId: string }
   | { event: "exit_requested"; validatorIndex: number; pubkey: string }
   | { event: "exit_failed"; validatorIndex: number; pubkey: string; code: string; message: string };
 
@@ -60,6 +62,8 @@ function stateOf(event: PageEvent): string | null {
     case "node_ready":
     case "node_exited":
       return `process ${event.node}`;
+    case "stranger":
+      return `stranger ${event.name}`;
     case "mesh":
       return `mesh ${event.node} ${event.topic}`;
     case "block":

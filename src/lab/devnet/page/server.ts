@@ -35,7 +35,7 @@ export interface DevnetPageDeps {
   requestExit(choice: ExitChoice): ExitRequest;
   nodes(): readonly LinkedNode[];
   /** Peers that are no nodes of the devnet, from peer id to name. */
-  otherPeers(): ReadonlyMap<string, string>;
+  strangers(): ReadonlyMap<string, string>;
 }
 
 const index = z.string().regex(/^\d{1,9}$/, "validator_index must be a decimal string");
@@ -170,7 +170,7 @@ function addNodeRoutes(app: FastifyInstance, { nodes }: DevnetPageDeps): void {
 
 /** Tells of links while somebody looks, and when they have changed. */
 function tellLinks(
-  { clock, nodes, otherPeers }: DevnetPageDeps,
+  { clock, nodes, strangers }: DevnetPageDeps,
   streams: ServerSentEvents<"devnet">,
   tell: DevnetPage["tell"],
 ): () => void {
@@ -179,7 +179,7 @@ function tellLinks(
   return clock.every(LINKS_INTERVAL_MS, async () => {
     if (isAsking || !streams.isHeard) return;
     isAsking = true;
-    const links = await readLinks(nodes(), otherPeers());
+    const links = await readLinks(nodes(), strangers());
     isAsking = false;
     const text = JSON.stringify(links);
     if (text === told) return;
