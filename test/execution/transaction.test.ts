@@ -70,7 +70,8 @@ test("send: what the client has lost is sent again, as it was", async () => {
 });
 
 test("send: what was lost, and its nonce with it, is signed anew", async () => {
-  const other = { from: ACCOUNT.address, to: anvilAccount(0).address, value: "0x1" };
+  const nonceHex = `0x${(await nonce()).toString(16)}`;
+  const other = { from: ACCOUNT.address, to: anvilAccount(0).address, value: "0x1", nonce: nonceHex };
   const { firstHash, hash } = await sendAndMine(5, async (sentHash) => {
     await drop(sentHash);
     await chain.rpc.request("write", "eth_sendTransaction", [other], z.unknown());
