@@ -11,6 +11,7 @@ import { CodedError, errorMessage } from "../base/errors.ts";
 import { type Bootnode, parseListenAddress } from "./addresses.ts";
 import { createConnectionTap } from "./guard/connection_tap.ts";
 import type { Guard } from "./guard/guard.ts";
+import { MAX_HANDSHAKES, watchHandshakes } from "./guard/handshakes.ts";
 import { watchEncrypted } from "./guard/negotiation.ts";
 import type { TransportStack } from "./transport/stack.ts";
 
@@ -19,8 +20,6 @@ import type { TransportStack } from "./transport/stack.ts";
  * every network that lives on one machine or behind one address; 64 lets 50 nodes there meet in a second.
  */
 const INBOUND_CONNECTIONS_PER_SECOND = 64;
-/** Connections in their handshake at once; each costs 3 ms of CPU, so this many hold it for 96 ms. */
-const MAX_INCOMING_PENDING_CONNECTIONS = 32;
 const MAX_PARALLEL_DIALS = 16;
 const DIAL_TIMEOUT_MS = 5_000;
 /** Silence after which a TCP connection is closed; pings every 10 s keep a live one from it. */
@@ -69,14 +68,15 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
     connectionEncrypters: [watchEncrypted(stack.encrypter())],
     // mplex for old peers that speak nothing else; it hangs up at 5 new streams a second by itself.
     streamMuxers: [tap.follow(stack.muxer({ maxInboundStreams: MAX_INBOUND_STREAMS })), tap.follow(mplex())],
-    connectionGater: tap.gater,
+    connectionGater: watchHandshakes(tap.gater, { guard, clock }),
     peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],
     connectionManager: {
       maxConnections: options.maxPeers,
       maxParallelDials: MAX_PARALLEL_DIALS,
       dialTimeout: DIAL_TIMEOUT_MS,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
-      maxIncomingPendingConnections: MAX_INCOMING_PENDING_CONNECTIONS,
+      // Never reached: the guard ends the oldest before, and so lets the newest in.
+      maxIncomingPendingConnections: 2 * MAX_HANDSHAKES,
     },
     connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS } },
     services: { identify: identify(), ping: countedPing(guard, clock), pubsub: options.pubsub },

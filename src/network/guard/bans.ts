@@ -13,6 +13,7 @@ const STRIKE_DECAY_MS = 3_600_000;
 /** Strikes that a key of each kind takes before it is refused. */
 const PEER_THRESHOLD = 1;
 const BLOCK_THRESHOLD = 3;
+const ADDRESS_THRESHOLD = 1;
 /** Of peers and blocks together, some 150 B each; the one that was struck longest ago is forgotten. */
 export const MAX_BANS = 4096;
 
@@ -56,6 +57,12 @@ export class Bans {
     return untilMs - nowMs;
   }
 
+  /** Without a peer that could be refused; gives how long the address is. */
+  strikeAddress(ip: string, nowMs: number): number {
+    const [narrow] = blocksOf(ip);
+    return this.#strike(narrow, ADDRESS_THRESHOLD, nowMs).untilMs - nowMs;
+  }
+
   isPeerRefused(peerId: string, nowMs: number): boolean {
     return this.#isRefused(peerId, nowMs);
   }
@@ -72,7 +79,8 @@ export class Bans {
     const last = this.#records.get(key);
     const strikes = (last === undefined ? 0 : strikesLeft(last, nowMs)) + 1;
     const excess = strikes - threshold;
-    const untilMs = excess < 0 ? 0 : nowMs + Math.min(MAX_BAN_MS, FIRST_BAN_MS * BAN_GROWTH ** excess);
+    const banMs = excess < 0 ? 0 : Math.min(MAX_BAN_MS, FIRST_BAN_MS * BAN_GROWTH ** excess);
+    const untilMs = Math.max(last?.untilMs ?? 0, banMs === 0 ? 0 : nowMs + banMs);
     const record = { key, strikes, struckMs: nowMs, untilMs };
     this.#records.delete(key);
     this.#records.set(key, record);

@@ -10,7 +10,7 @@ import type { GossipVerdict } from "../network.ts";
 import { type AddressRanges, ipOf } from "./address_ranges.ts";
 import { type BanRecord, Bans } from "./bans.ts";
 import { Ledger } from "./ledger.ts";
-import { type BanReason, type GuardKind, LIMITS } from "./limits.ts";
+import { type BanReason, type GuardFault, type GuardKind, LIMITS } from "./limits.ts";
 
 /** Ledgers kept, connected peers' and those of peers that left: redialing fills no bucket. The one idle for longest goes. */
 const MAX_LEDGERS = 1024;
@@ -55,6 +55,8 @@ export interface GuardDependencies {
   readonly log: Logger;
   /** Ends all connections with a peer, without ceremony. */
   cutOff(peerId: string, reason: BanReason): void;
+  /** Nobody is cut off: whoever lives there has no peer id yet. */
+  onAddressRefused(reason: BanReason): void;
   onBansChanged(): void;
 }
 
@@ -62,6 +64,8 @@ export interface Guard {
   readonly gater: ConnectionGater;
   meter(peerId: string): Meter;
   isRefused(peerId: string): boolean;
+  /** Refuses an address, unless many peers share it. */
+  refuseAddress(ip: string, reason: GuardFault): void;
   /** A message of the peer was judged. */
   judged(verdict: GossipVerdict): void;
   /** The peer sent a message that is known already. */
@@ -83,7 +87,7 @@ const FREE_SHARE = 0.5;
 
 export function createGuard(options: GuardOptions, dependencies: GuardDependencies): Guard {
   const { exemptPeers, shared } = options;
-  const { clock, log, cutOff, onBansChanged } = dependencies;
+  const { clock, log, cutOff, onAddressRefused, onBansChanged } = dependencies;
   const bans = new Bans(options.storedBans, clock.nowMs());
 
   class PeerMeter implements Meter {
@@ -179,6 +183,13 @@ export function createGuard(options: GuardOptions, dependencies: GuardDependenci
     gater,
     meter: meterOf,
     isRefused,
+    refuseAddress(ip, reason) {
+      if (shared.has(ip)) return;
+      const banMs = bans.strikeAddress(ip, clock.nowMs());
+      log.info({ ip, reason, banMs }, "An address is refused");
+      onAddressRefused(reason);
+      onBansChanged();
+    },
     judged({ peerId, topic, verdict: { result, code }, sizeBytes }) {
       const meter = meterOf(peerId);
       if (result === "reject") {

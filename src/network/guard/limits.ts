@@ -97,5 +97,5 @@ export type GuardKind = keyof typeof LIMITS;
 export const GUARD_KINDS = Object.keys(LIMITS) as readonly GuardKind[];
 
 /** Faults that need no second one. */
-export type GuardFault = "OVERSIZE_FRAME" | "SLOW_FRAME" | "BAD_NEGOTIATION";
+export type GuardFault = "OVERSIZE_FRAME" | "SLOW_FRAME" | "BAD_NEGOTIATION" | "HANDSHAKE_FLOOD";
 export type BanReason = (typeof LIMITS)[GuardKind]["reason"] | GuardFault;

@@ -34,7 +34,13 @@ function setUp({ exempt = [], testNetworks = [], storedBans = [] }: Setup = {}) 
   const cut: string[] = [];
   const guard = createGuard(
     { exemptPeers: new Set(exempt.map((i) => id(i))), shared: sharedRanges(testNetworks), storedBans },
-    { clock, log: silentLogger, cutOff: (_, reason) => void cut.push(reason), onBansChanged: () => {} },
+    {
+      clock,
+      log: silentLogger,
+      cutOff: (_, reason) => void cut.push(reason),
+      onAddressRefused: (reason) => void cut.push(reason),
+      onBansChanged: () => {},
+    },
   );
   const from = (ip: string) =>
     ({ remoteAddr: multiaddr(`/${ip.includes(":") ? "ip6" : "ip4"}/${ip}/tcp/9000`) }) as MultiaddrConnection;
@@ -144,6 +150,18 @@ describe("refusal", () => {
     expect(isAddressRefused("203.0.113.8")).toBe(false);
   });
 
+  it("of an address without a peer lasts two minutes, and is not shortened by a peer's", () => {
+    const { guard, cut, connect, isAddressRefused, passTime } = setUp();
+    guard.refuseAddress("203.0.113.7", "HANDSHAKE_FLOOD");
+    connect(0, "203.0.113.7");
+    guard.meter(id(0)).fault("OVERSIZE_FRAME");
+    expect(cut).toEqual(["HANDSHAKE_FLOOD", "OVERSIZE_FRAME"]);
+    expect(isAddressRefused("203.0.113.7")).toBe(true);
+    expect(isAddressRefused("203.0.113.8")).toBe(false);
+    passTime(2 * MINUTE_MS + 1);
+    expect(isAddressRefused("203.0.113.7")).toBe(false);
+  });
+
   it("widens to the /24 when three addresses in it are refused", () => {
     const bans = new Bans([], 0);
     for (let i = 0; i < 9; i++) bans.strikePeer(`peer${i}`, `203.0.113.${Math.floor(i / 3)}`, 1);
@@ -161,6 +179,7 @@ describe("refusal", () => {
       connect(i, ip);
       guard.meter(id(i)).fault("OVERSIZE_FRAME");
     }
+    guard.refuseAddress(ip, "HANDSHAKE_FLOOD");
     expect(isAddressRefused(ip)).toBe(false);
     expect(connect(0, ip)).toBe(true);
   });
