@@ -2,6 +2,7 @@ import { compressBlock } from "../../../../network/encoding.ts";
 import type { Attack } from "../../attack.ts";
 import { messageFrame } from "../../frames.ts";
 import { COUNT_OFFSET } from "../../specimens.ts";
+import { floodAfterValid } from "./flood_after_valid.ts";
 
 export const alreadySeen: Attack = {
   name: "spam-already-seen",
@@ -10,16 +11,10 @@ export const alreadySeen: Attack = {
   source: "the verdict rules (test/vectors/README.md)",
   sound: "Ignores what follows before it looks at any proof, forwards none, and hangs up within a heartbeat.",
   hangsUp: true,
-  async run({ fixture, random, join, flood, takeValid, send, skip }) {
-    const operation = takeValid();
-    if (operation === null) return skip("no valid operation is left");
-    const peer = await join();
-    if (peer === null) return;
-    send(peer, messageFrame(fixture.topic, compressBlock(operation)));
-    await flood(peer, () => {
+  run: (context) =>
+    floodAfterValid(context, (operation) => {
       const ssz = operation.slice();
-      ssz.set(random.bytes(COUNT_OFFSET));
-      return messageFrame(fixture.topic, compressBlock(ssz));
-    });
-  },
+      ssz.set(context.random.bytes(COUNT_OFFSET));
+      return messageFrame(context.fixture.topic, compressBlock(ssz));
+    }),
 };

@@ -1,7 +1,7 @@
-import { compressBlock } from "../../../../network/encoding.ts";
 import type { Attack } from "../../attack.ts";
 import { messageFrame } from "../../frames.ts";
 import { reencode } from "../../mutate.ts";
+import { floodAfterValid } from "./flood_after_valid.ts";
 
 export const reencoding: Attack = {
   name: "reencoding",
@@ -10,12 +10,6 @@ export const reencoding: Attack = {
   source: "snappy is not canonical; message ids are of the payload",
   sound: "Knows all of them by one id: forwards it once, and hangs up on the flood.",
   hangsUp: true,
-  async run({ fixture, random, join, flood, takeValid, send, skip }) {
-    const operation = takeValid();
-    if (operation === null) return skip("no valid operation is left");
-    const peer = await join();
-    if (peer === null) return;
-    send(peer, messageFrame(fixture.topic, compressBlock(operation)));
-    await flood(peer, () => messageFrame(fixture.topic, reencode(operation, random)));
-  },
+  run: (context) =>
+    floodAfterValid(context, (operation) => messageFrame(context.fixture.topic, reencode(operation, context.random))),
 };
