@@ -7,39 +7,13 @@ import type { Clock } from "../base/clock.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "../spec/config.ts";
 import type { CachedState } from "../state/beacon_state.ts";
 import { processSlots } from "../state/transition.ts";
-import type { Verdict } from "../validation/verdict.ts";
 import type { AttestationPool, VerifiedAttestation } from "./attestation_pool.ts";
 import { toRootHex } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
 import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { AttestationCode, AttestationVerdict } from "./gossip_codes.ts";
 import { MAXIMUM_GOSSIP_CLOCK_DISPARITY_MS, type SlotClock } from "./slot_clock.ts";
 import { deserialize, uncompress } from "./wire.ts";
-
-/** Every way in which a gossiped attestation's validation ends. */
-export const ATTESTATION_CODES = [
-  "VALID",
-  "BAD_SNAPPY",
-  "WRONG_LENGTH",
-  "BAD_SSZ",
-  "UINT64_TOO_LARGE",
-  "WRONG_FORK",
-  "NONZERO_INDEX",
-  "WRONG_TARGET_EPOCH",
-  "SLOT_OUT_OF_RANGE",
-  "ALREADY_SEEN",
-  "UNKNOWN_BLOCK",
-  "INVALID_BLOCK",
-  "BLOCK_AFTER_SLOT",
-  "BLOCK_TOO_OLD",
-  "NOT_FINALIZED_DESCENDANT",
-  "WRONG_TARGET",
-  "UNKNOWN_COMMITTEE",
-  "WRONG_SUBNET",
-  "NOT_IN_COMMITTEE",
-  "BAD_SIGNATURE",
-] as const;
-export type AttestationCode = (typeof ATTESTATION_CODES)[number];
-export type AttestationVerdict = Verdict<AttestationCode>;
 
 const SINGLE_ATTESTATION_SIZE_BYTES = 240;
 

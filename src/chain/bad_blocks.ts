@@ -1,6 +1,7 @@
 /** What was found wrong with blocks, which is said again whenever one comes back. */
-import type { BlockCode, BlockVerdict } from "./block_gossip.ts";
+
 import type { RootHex } from "./fork_choice.ts";
+import type { BlockCode, BlockVerdict } from "./gossip_codes.ts";
 
 /** Blocks found invalid, so that they are refused at once; the oldest is forgotten. */
 const MAX_BAD_BLOCKS = 1024;

@@ -3,44 +3,15 @@ import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { computeForkDigestHex, getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.ts";
 import type { CachedState } from "../state/beacon_state.ts";
 import { getProposerSignatureSet, verifySignatureSets } from "../state/signatures.ts";
-import type { Verdict } from "../validation/verdict.ts";
 import type { BadBlocks } from "./bad_blocks.ts";
 import { type ChainBlock, type SignedBlock, toChainBlock } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
 import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { BlockVerdict } from "./gossip_codes.ts";
 import type { PreStates } from "./pre_states.ts";
 import { proposerFromLookahead } from "./proposer.ts";
 import type { SlotClock } from "./slot_clock.ts";
 import { deserialize, uncompress } from "./wire.ts";
-
-/** Every way in which a gossiped block's validation ends. */
-export const BLOCK_CODES = [
-  "VALID",
-  "BAD_SNAPPY",
-  "WRONG_LENGTH",
-  "BAD_SSZ",
-  "UINT64_TOO_LARGE",
-  "WRONG_FORK",
-  "FUTURE_SLOT",
-  "FINALIZED_SLOT",
-  "ALREADY_KNOWN",
-  "PROPOSER_REPEATED",
-  "UNKNOWN_PROPOSER",
-  "BAD_SIGNATURE",
-  "UNKNOWN_PARENT",
-  "INVALID_PARENT",
-  "INVALID_BLOCK",
-  "INVALID_PAYLOAD",
-  "SLOT_NOT_AFTER_PARENT",
-  "NOT_FINALIZED_DESCENDANT",
-  "WRONG_PROPOSER",
-  "WRONG_TIMESTAMP",
-  "TOO_MANY_BLOBS",
-  "STATE_UNAVAILABLE",
-  "QUEUE_FULL",
-] as const;
-export type BlockCode = (typeof BLOCK_CODES)[number];
-export type BlockVerdict = Verdict<BlockCode>;
 
 /** The shortest block: two offsets, the fixed fields, an empty body's fixed part. */
 const MIN_BLOCK_BYTES = 400;

@@ -6,6 +6,7 @@
  */
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { CodedError } from "../base/errors.ts";
+import { LatestMessages, type Vote } from "./latest_messages.ts";
 
 export type RootHex = string;
 
@@ -43,11 +44,6 @@ interface Node {
   bestVerifiedChild: Node | null;
 }
 
-interface Vote {
-  readonly root: RootHex;
-  readonly epoch: number;
-}
-
 /** Effective balances in increments by validator index, zero for who is not active or slashed. */
 export type JustifiedBalances = (justified: Checkpoint) => ArrayLike<number>;
 
@@ -67,10 +63,7 @@ export class ForkChoice {
   private readonly justifiedBalances: JustifiedBalances;
   /** In order of insertion: parents before children. */
   private nodes = new Map<RootHex, Node>();
-  private readonly votes = new Map<number, Vote>();
-  /** Votes of the current slot count from the next one on; at most one a validator. */
-  private queuedVotes = new Map<number, { vote: Vote; slot: number }>();
-  private readonly equivocating = new Set<number>();
+  private readonly votes = new LatestMessages();
   private readonly invalidRoots = new Set<RootHex>();
   private boostRoot: RootHex | null = null;
   private slot: number;
@@ -127,11 +120,7 @@ export class ForkChoice {
     this.slot = slot;
     this.boostRoot = null;
     if (newEpoch) this.updateCheckpoints(this.unrealizedJustified, this.unrealizedFinalized);
-    for (const [index, queued] of this.queuedVotes) {
-      if (queued.slot >= slot) continue;
-      this.queuedVotes.delete(index);
-      this.applyVote(index, queued.vote);
-    }
+    for (const [index, vote] of this.votes.release(slot)) this.applyVote(index, vote);
     this.stale = true;
   }
 
@@ -186,17 +175,13 @@ export class ForkChoice {
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i] as number;
       if (slot < this.slot) this.applyVote(index, vote);
-      else this.queuedVotes.set(index, { vote, slot });
+      else this.votes.queue(index, vote, slot);
     }
   }
 
   /** @spec phase0/fork-choice.md#on_attester_slashing */
   onEquivocation(indices: Iterable<number>): void {
-    for (const index of indices) {
-      this.equivocating.add(index);
-      this.votes.delete(index);
-      this.queuedVotes.delete(index);
-    }
+    this.votes.discard(indices);
     this.stale = true;
   }
 
@@ -324,13 +309,8 @@ export class ForkChoice {
     if (this.boostRoot !== null && !this.nodes.has(this.boostRoot)) this.boostRoot = null;
   }
 
-  /** @spec phase0/fork-choice.md#update_latest_messages */
   private applyVote(index: number, vote: Vote): void {
-    if (this.equivocating.has(index) || !this.nodes.has(vote.root)) return;
-    const known = this.votes.get(index);
-    if (known !== undefined && known.epoch >= vote.epoch) return;
-    this.votes.set(index, vote);
-    this.stale = true;
+    if (this.nodes.has(vote.root) && this.votes.update(index, vote)) this.stale = true;
   }
 
   private walk(next: "bestChild" | "bestVerifiedChild"): RootHex {
@@ -357,7 +337,7 @@ export class ForkChoice {
       node.bestVerifiedChild = null;
       node.hasChild = false;
     }
-    for (const [index, vote] of this.votes) {
+    for (const [index, vote] of this.votes.entries()) {
       const node = this.nodes.get(vote.root);
       if (node !== undefined) node.weight += this.balances[index] ?? 0;
     }

@@ -1,8 +1,8 @@
 import { compressSync } from "snappy";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type SignedBlock, serializeBlock, toChainBlock } from "../../src/chain/block.ts";
-import type { BlockVerdict } from "../../src/chain/block_gossip.ts";
 import type { BlockStore } from "../../src/chain/block_store.ts";
+import type { BlockVerdict } from "../../src/chain/gossip_codes.ts";
 import { PendingBlocks } from "../../src/chain/pending_blocks.ts";
 import { BeaconBlock, BeaconBlockBody, type SignedBeaconBlock } from "../../src/spec/types.ts";
 import { TestNetwork, type TestNode } from "./network.ts";
