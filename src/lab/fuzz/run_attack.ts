@@ -1,13 +1,12 @@
 /** One attack on one target, with honest peers beside it: before, during, after; what it did, and what failed. */
-import { type Clock, sleep } from "../../base/clock.ts";
+import { type CancelTimer, type Clock, sleep } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
-import { seededRandom } from "../../base/random.ts";
-import type { Attack, AttackContext, Frame } from "./attack.ts";
-import { ByteSource } from "./byte_source.ts";
+import type { Attack } from "./attack.ts";
+import { ATTACK_SHARE, type Attacker, Attackers, KEY_SEED_BYTES, type Tally } from "./attackers.ts";
 import { type Criterion, judgeReport } from "./criteria.ts";
 import type { Fixture } from "./fixture.ts";
 import type { Neighbours } from "./neighbours.ts";
-import { RawPeer, type RawPeerOptions } from "./raw_peer.ts";
+import { RawPeer } from "./raw_peer.ts";
 import { watchScores } from "./scores.ts";
 import { scrape, type TargetMetrics } from "./scrape.ts";
 import { pubkeyOf } from "./specimens.ts";
@@ -38,14 +37,7 @@ export interface AttackReport {
   readonly seed: number;
   readonly durationMs: number;
   readonly rate: number;
-  readonly sent: {
-    readonly identities: number;
-    readonly rpcs: number;
-    readonly messages: number;
-    readonly bytes: number;
-    /** The longest that this process stood still while it flooded: above some tens, the machine had more to do. */
-    readonly stallMs: number;
-  };
+  readonly sent: Readonly<Tally>;
   /** Null where the target told nothing. */
   readonly validatorCalls: number | null;
   /** Attackers that the target hung up on. */
@@ -98,162 +90,27 @@ export interface AttackDependencies {
   readonly clock: Clock;
 }
 
-/** Valid operations that an attack may take for itself. */
-export const ATTACK_SHARE = 96;
-/** A flood sends what is due in steps of this, and never makes up for more than the last of it. */
-const STEP_MS = 4;
-const MAX_BACKLOG_MS = 40;
-/** A flood yields to the event loop after this many bytes: the peer's own frames must come through. */
-const MAX_BURST_BYTES = 256 * 1024;
-const CLOSE_GRACE_MS = 500;
 /** A redial that lives this long was not refused. */
 const REDIAL_WATCH_MS = 400;
 /** An attack that is over at once, its peer hung up, still counts for this long: so do the honest messages of that time. */
 const AFTERMATH_MS = 1_000;
 const PROBE_TIMEOUT_MS = 5_000;
 const PROGRESS_MS = 30_000;
-const KEY_SEED_BYTES = 32;
-
-interface Attacker {
-  readonly peerId: string;
-  readonly keySeed: Uint8Array;
-  /** Of its flood, where it floods; else of its joining. Monotonic, as the next. */
-  startedMs: number;
-  floods: boolean;
-  /** Null while connected, and where it is us who left. */
-  hungUpMs: number | null;
-  /** When we left; null while here. */
-  leftMs: number | null;
-}
 
 export async function runAttack(
   attack: Attack,
   plan: AttackPlan,
   { target, fixture, views, witness, startNeighbours, clock }: AttackDependencies,
 ): Promise<AttackReport> {
-  const random = new ByteSource(seededRandom(hashSeed(attack.name, plan.seed)));
   const share = Math.min(ATTACK_SHARE, Math.floor(fixture.valid.length / 2));
   const forAttack = fixture.valid.slice(fixture.valid.length - share);
   const forHonest = fixture.valid.slice(0, fixture.valid.length - share);
-  const tally = { identities: 0, rpcs: 0, messages: 0, bytes: 0, stallMs: 0 };
-  /** All identities that were not retired, and those of them that joined. */
-  const peers = new Set<RawPeer>();
-  const attackerOf = new Map<RawPeer, Attacker>();
-  /** In order of joining, the retired too. */
-  const attackers: Attacker[] = [];
-  const faults: string[] = [];
-  const notes: Record<string, number | string | boolean> = {};
-  let skipped: string | null = null;
-  const over = new AbortController();
-
-  const count: AttackContext["count"] = ({ rpcs = 0, messages = 0, bytes = 0 }) => {
-    tally.rpcs += rpcs;
-    tally.messages += messages;
-    tally.bytes += bytes;
-  };
-
-  async function create(options: Omit<RawPeerOptions, "keySeed"> = {}) {
-    const keySeed = random.bytes(KEY_SEED_BYTES);
-    const peer = await RawPeer.create({ ...options, keySeed }, clock);
-    peers.add(peer);
-    tally.identities++;
-    return { peer, keySeed };
-  }
-
-  async function join(
-    options?: Omit<RawPeerOptions, "keySeed">,
-    address: string = target.address,
-  ): Promise<RawPeer | null> {
-    const { peer, keySeed } = await create(options);
-    try {
-      await peer.connect(address, over.signal);
-    } catch {
-      await retire(peer);
-      return null;
-    }
-    const attacker: Attacker = {
-      peerId: peer.peerId,
-      keySeed,
-      startedMs: clock.monotonicMs(),
-      floods: false,
-      hungUpMs: null,
-      leftMs: null,
-    };
-    attackers.push(attacker);
-    attackerOf.set(peer, attacker);
-    peer.connection.addEventListener("close", () => {
-      if (!peer.isLeaving) attacker.hungUpMs = clock.monotonicMs();
-    });
-    peer.send({ subscriptions: [{ topic: fixture.topic, subscribe: true }] });
-    return peer;
-  }
-
-  async function retire(peer: RawPeer): Promise<void> {
-    const attacker = attackerOf.get(peer);
-    if (attacker !== undefined) attacker.leftMs = clock.monotonicMs();
-    peers.delete(peer);
-    attackerOf.delete(peer);
-    await peer.stop();
-  }
-
-  function send(peer: RawPeer, { bytes, messages }: Frame): void {
-    if (!peer.canSendOn()) return;
-    count({ rpcs: 1, messages, bytes: bytes.length });
-    peer.sendBytes(bytes);
-  }
-
-  const flood: AttackContext["flood"] = async (peer, next, { rate = plan.rate, channel } = {}) => {
-    let lastMs = clock.monotonicMs();
-    const attacker = attackerOf.get(peer);
-    if (attacker !== undefined && !attacker.floods) Object.assign(attacker, { floods: true, startedMs: lastMs });
-    let due = 1;
-    while (peer.canSendOn(channel) && !over.signal.aborted) {
-      const nowMs = clock.monotonicMs();
-      due = Math.min(due + (rate * (nowMs - lastMs)) / 1000, 1 + (rate * MAX_BACKLOG_MS) / 1000);
-      lastMs = nowMs;
-      const batch: Uint8Array[] = [];
-      let batchBytes = 0;
-      for (; due >= 1 && batchBytes < MAX_BURST_BYTES; due--) {
-        const { bytes, messages } = next();
-        batch.push(bytes);
-        batchBytes += bytes.length;
-        count({ rpcs: 1, messages, bytes: bytes.length });
-      }
-      if (batch.length > 0 && !peer.sendBytes(Buffer.concat(batch, batchBytes), channel)) {
-        await peer.drained(over.signal, channel);
-      }
-      const restMs = clock.monotonicMs();
-      await sleep(clock, STEP_MS, over.signal);
-      tally.stallMs = Math.max(tally.stallMs, clock.monotonicMs() - restMs - STEP_MS);
-    }
-    // A stream may end a moment before its connection.
-    if (!over.signal.aborted) await peer.closed(AbortSignal.any([over.signal, AbortSignal.timeout(CLOSE_GRACE_MS)]));
-  };
-
-  const joined: RawPeer[] = [];
-  const context: AttackContext = {
-    fixture,
-    peers: joined,
-    targetAddress: target.address,
-    random,
+  const attackers = new Attackers(
+    attack,
+    { fixture, valid: forAttack, targetAddress: target.address, seed: plan.seed, rate: plan.rate },
     clock,
-    signal: over.signal,
-    rate: plan.rate,
-    takeValid: () => forAttack.pop() ?? null,
-    identity: async (options) => (await create(options)).peer,
-    join: (options) => join(options),
-    retire,
-    flood,
-    send,
-    count,
-    fault: (sentence) => void faults.push(sentence),
-    note(name, value) {
-      notes[name] = value;
-    },
-    skip(reason) {
-      skipped = reason;
-    },
-  };
+  );
+  const { context, random, tally } = attackers;
 
   let neighbours: Neighbours | null = null;
   try {
@@ -270,10 +127,7 @@ export async function runAttack(
       attacked: [fixture.bystander.pubkey, ...fixture.valid.map(pubkeyOf)].map((pubkey) => hexOf(pubkey)),
       keySeeds: [random.bytes(KEY_SEED_BYTES), random.bytes(KEY_SEED_BYTES)],
     });
-    for (const address of attack.identities?.([target.address, ...(neighbours?.addresses ?? [])]) ?? []) {
-      const peer = await join({}, address);
-      if (peer !== null) joined.push(peer);
-    }
+    await attackers.joinAll(attack.identities?.([target.address, ...(neighbours?.addresses ?? [])]) ?? []);
     witness.begin("before", plan.honestRate);
     await sleep(clock, plan.quietMs);
     if (plan.measureHeap) await target.collectGarbage();
@@ -282,25 +136,24 @@ export async function runAttack(
 
     witness.begin("during", plan.honestRate);
     const startedMs = clock.monotonicMs();
-    const cancelTimer = clock.after(plan.durationMs, () => over.abort());
+    const cancelTimer = clock.after(plan.durationMs, () => attackers.end());
     const cancelProgress = clock.every(PROGRESS_MS, () =>
       plan.onProgress?.(attack.name, { ...tally }, clock.monotonicMs() - startedMs),
     );
-    const scores = watchScores(target.metricsUrl, clock, over.signal);
-    await attack.run(context).catch((error) => faults.push(`the attack threw: ${errorMessage(error)}`));
-    cancelTimer();
+    const scores = watchScores(target.metricsUrl, clock, context.signal);
+    await attack.run(context).catch((error) => context.fault(`the attack threw: ${errorMessage(error)}`));
     cancelProgress();
-    over.abort();
+    attackers.end();
     const endedMs = clock.monotonicMs();
     await sleep(clock, Math.min(plan.durationMs, AFTERMATH_MS) - (clock.monotonicMs() - startedMs));
     const elapsedS = (clock.monotonicMs() - startedMs) / 1000;
     const during = await scrape(target.metricsUrl);
     const longestStallMs = await target.longestStallMs();
     const graylisted = await scores;
-    await Promise.all(Array.from(peers, (peer) => peer.stop()));
+    await attackers.stop();
 
     witness.begin("after", plan.honestRate);
-    const [redialRefused] = await Promise.all([tryRedial(attackers, target, clock), sleep(clock, plan.quietMs)]);
+    const [redialRefused] = await Promise.all([tryRedial(attackers.all, target, clock), sleep(clock, plan.quietMs)]);
     const alive = target.isRunning() && (await takesHonestPeers(target, random.bytes(KEY_SEED_BYTES), clock));
     const honest = await witness.finish();
     const published = forHonest.slice(0, honest.published).map((ssz) => hexOf(pubkeyOf(ssz)));
@@ -308,7 +161,9 @@ export async function runAttack(
     if (plan.measureHeap) await target.collectGarbage();
     const after = await scrape(target.metricsUrl);
 
-    const flooders = attackers.some(({ floods }) => floods) ? attackers.filter(({ floods }) => floods) : attackers;
+    const flooders = attackers.all.some(({ floods }) => floods)
+      ? attackers.all.filter(({ floods }) => floods)
+      : attackers.all;
     const [first] = flooders;
     const firstGraylistedMs = first === undefined ? undefined : graylisted.get(first.peerId);
     const stays = flooders.map(({ startedMs: fromMs, hungUpMs, leftMs }) => (hungUpMs ?? leftMs ?? endedMs) - fromMs);
@@ -319,7 +174,7 @@ export async function runAttack(
       rate: plan.rate,
       sent: tally,
       validatorCalls: validatorCalls(before, after, honest),
-      hungUp: attackers.filter(({ hungUpMs }) => hungUpMs !== null).length,
+      hungUp: attackers.all.filter(({ hungUpMs }) => hungUpMs !== null).length,
       firstHungUpMs: first === undefined || first.hungUpMs === null ? null : first.hungUpMs - first.startedMs,
       longestStayMs: stays.length === 0 ? null : Math.max(...stays),
       graylistedMs: first === undefined || firstGraylistedMs === undefined ? null : firstGraylistedMs - first.startedMs,
@@ -337,14 +192,13 @@ export async function runAttack(
         rssBytes: after.rssBytes,
         disconnects: newDisconnects(before, after),
       },
-      notes,
-      skipped,
-      faults,
+      notes: attackers.notes,
+      skipped: attackers.skipped,
+      faults: attackers.faults,
     };
     return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
   } finally {
-    over.abort();
-    await Promise.all([...Array.from(peers, (peer) => peer.stop()), neighbours?.stop()]);
+    await Promise.all([attackers.stop(), neighbours?.stop()]);
   }
 }
 
@@ -410,11 +264,4 @@ async function takesHonestPeers(target: Target, keySeed: Uint8Array, clock: Cloc
   } finally {
     await peer.stop();
   }
-}
-
-/** FNV-1a: attacks of one run must not share their bytes. */
-function hashSeed(name: string, seed: number): bigint {
-  let hash = 0xcbf2_9ce4_8422_2325n ^ BigInt(seed);
-  for (const byte of Buffer.from(name)) hash = ((hash ^ BigInt(byte)) * 0x100_0000_01b3n) & 0xffff_ffff_ffff_ffffn;
-  return hash;
 }
