@@ -23,6 +23,8 @@ import { FAST_STACK, type TransportStack } from "./transport/stack.ts";
 const DEFAULT_TARGET_PEERS = 25;
 /** Room above the target for peers that dial us. */
 const DEFAULT_MAX_PEERS = 60;
+/** As in go and js. */
+const DEFAULT_PING_INTERVAL_MS = 10_000;
 const GOODBYE_TIMEOUT_MS = 1_000;
 const STOP_TIMEOUT_MS = 3_000;
 /** Distinct reasons of disconnects that are counted; what comes later is "OTHER". */
@@ -46,6 +48,8 @@ export interface NetworkOptions {
   /** Bootnodes are redialed while there are fewer peers. */
   readonly targetPeers?: number;
   readonly maxPeers?: number;
+  /** Between two pings of a peer. */
+  readonly pingIntervalMs?: number;
   /** Keeps the bans over a restart; null or absent: they end with the node. */
   readonly dataDir?: string | null;
   /** Peer ids that the guard counts, but never hangs up. */
@@ -148,6 +152,7 @@ export function createNetwork(
       clock,
       version: options.version,
       stack,
+      pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
       pubsub: gossipsubService(gossipOptions),
     });
     const hangUpPeer = (peerId: PeerId, reason: string) => hangUp(libp2p, peerId, reason);

@@ -46,6 +46,7 @@ export interface Libp2pOptions {
   readonly clock: Clock;
   readonly version: string;
   readonly stack: TransportStack;
+  readonly pingIntervalMs: number;
   readonly pubsub: (components: GossipSubComponents) => GossipSub;
 }
 
@@ -78,7 +79,10 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
       // Never reached: the guard ends the oldest before, and so lets the newest in.
       maxIncomingPendingConnections: 2 * MAX_HANDSHAKES,
     },
-    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS } },
+    connectionMonitor: {
+      pingInterval: options.pingIntervalMs,
+      pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS },
+    },
     services: { identify: identify(), ping: countedPing(guard, clock), pubsub: options.pubsub },
   });
   return libp2p;

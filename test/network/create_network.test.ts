@@ -13,6 +13,7 @@ import {
   fixedBackend,
   startNode,
   stopAfterTest,
+  type TestNode,
   until,
   untilMeshed,
 } from "./nodes.ts";
@@ -94,6 +95,17 @@ describe("network", () => {
     second.network.disconnect(first.network.peerId, "a test");
     await until("it is hung up", () => second.backend.gone.length === 1);
     await until("it is back", () => second.network.peers().length === 1);
+  });
+
+  it("pings its peers, counts their pings, and stays connected", async () => {
+    const options = { pingIntervalMs: 200 };
+    const first = await startNode({ handler: ACCEPT, options });
+    const second = await startNode({ handler: ACCEPT, options, bootnodes: [first] });
+    const nodes = [first, second];
+    const pingsOf = ({ network }: TestNode) => network.peers()[0]?.guard.pings ?? 0;
+    await until("each was pinged ten times", () => nodes.every((node) => pingsOf(node) >= 10));
+    expect(nodes.map(({ backend }) => backend.gone)).toEqual([[], []]);
+    expect(nodes.map(({ network }) => network.disconnects())).toEqual([{}, {}]);
   });
 
   it("says which address is busy", async () => {
