@@ -1,5 +1,5 @@
 /** The hostile side of an attack: its identities, what they send, and how long they were suffered. */
-import { type Clock, sleep } from "../../base/clock.ts";
+import { type CancelTimer, type Clock, sleep } from "../../base/clock.ts";
 import { seededRandom } from "../../base/random.ts";
 import type { Attack, AttackContext, Frame } from "./attack.ts";
 import { ByteSource } from "./byte_source.ts";
@@ -65,6 +65,9 @@ export class Attackers {
   readonly #peers = new Set<RawPeer>();
   readonly #attackerOf = new Map<RawPeer, Attacker>();
   readonly #joined: RawPeer[] = [];
+  /** Null before the attack's time. */
+  #durationMs: number | null = null;
+  #cancelTimer: CancelTimer = () => {};
 
   constructor(attack: Attack, options: AttackersOptions, clock: Clock) {
     this.#options = options;
@@ -103,8 +106,20 @@ export class Attackers {
     }
   }
 
-  /** The attack's time is over: its signal aborts. */
+  /**
+   * The attack's time begins; its signal aborts at the end. Where nobody has joined, it begins anew with the first who does: that
+   * takes seconds on a busy machine.
+   */
+  begin(durationMs: number): void {
+    if (this.#over.signal.aborted) return;
+    this.#durationMs = durationMs;
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(durationMs, () => this.#over.abort());
+  }
+
+  /** The attack's time is over. */
   end(): void {
+    this.#cancelTimer();
     this.#over.abort();
   }
 
@@ -132,12 +147,16 @@ export class Attackers {
     options?: Omit<RawPeerOptions, "keySeed">,
     address = this.#options.targetAddress,
   ): Promise<RawPeer | null> {
+    const durationMs = this.all.length === 0 ? this.#durationMs : null;
+    if (durationMs !== null) this.#cancelTimer();
     const { peer, keySeed } = await this.#create(options);
     try {
       await peer.connect(address, this.#over.signal);
     } catch {
       await this.#retire(peer);
       return null;
+    } finally {
+      if (durationMs !== null) this.begin(durationMs);
     }
     const attacker: Attacker = {
       peerId: peer.peerId,

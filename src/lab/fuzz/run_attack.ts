@@ -1,5 +1,5 @@
 /** One attack on one target, with honest peers beside it: before, during, after; what it did, and what failed. */
-import { type CancelTimer, type Clock, sleep } from "../../base/clock.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Attack } from "./attack.ts";
 import { ATTACK_SHARE, type Attacker, Attackers, KEY_SEED_BYTES, type Tally } from "./attackers.ts";
@@ -136,7 +136,7 @@ export async function runAttack(
 
     witness.begin("during", plan.honestRate);
     const startedMs = clock.monotonicMs();
-    const cancelTimer = clock.after(plan.durationMs, () => attackers.end());
+    attackers.begin(plan.durationMs);
     const cancelProgress = clock.every(PROGRESS_MS, () =>
       plan.onProgress?.(attack.name, { ...tally }, clock.monotonicMs() - startedMs),
     );
