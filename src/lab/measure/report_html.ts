@@ -21,6 +21,7 @@ output { font-variant-numeric: tabular-nums; min-width: 14rem; }
 .note { border-left: 4px solid var(--ignore); padding-left: .75rem; }
 .table-box.whole { max-height: none; }
 @media (min-width: 64rem) { .first { grid-column: 1 / span 6; } }
+.figures th, .figures thead th { white-space: normal; }
 .figures td { white-space: nowrap; }
 .figures small { display: block; color: var(--muted); font-weight: 400; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -13,6 +13,7 @@ export function showCompare(parent: HTMLElement, { contenders, metrics }: Compar
         "Share of pairs delivered, by milliseconds since publishing. Thick: the middle of a contender's runs. Thin: each of its runs.",
       option: latencyOverlay({ contenders: withCurves }),
       table: () => latencyCdfTable({ series: withCurves.map(({ name, cdfs }) => ({ name, points: medianCdf(cdfs) })) }),
+      isWide: true,
     });
   }
   const ratios = ratiosOf(contenders, metrics);

@@ -8,17 +8,18 @@ export interface ChartSection {
   readonly description: string;
   readonly option: EChartsOption;
   readonly table: () => DataTable;
-  /** A row for each of many names. */
+  readonly isWide?: boolean;
+  /** A row for each of many names; wide, too. */
   readonly isTall?: boolean;
 }
 
 /** A heading, a chart, a sentence, and a table that opens. */
 export function addChart(
   parent: HTMLElement,
-  { title, description, option, table, isTall = false }: ChartSection,
+  { title, description, option, table, isWide = false, isTall = false }: ChartSection,
 ): MountedChart {
   const section = document.createElement("section");
-  section.className = isTall ? "card wide" : "card";
+  section.className = isWide || isTall ? "card wide" : "card";
   const heading = document.createElement("h2");
   heading.textContent = title;
   const figure = document.createElement("figure");

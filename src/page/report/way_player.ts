@@ -7,7 +7,7 @@ import { type Graph, networkGraph, networkMoment, wayTable } from "../charts/net
 import type { RunPage, Way } from "./data.ts";
 
 /** Of the page, however long the message took. */
-const PLAY_MS = 5_000;
+const PLAY_MS = 4_000;
 /** In how many pictures a way is played to those who want no motion. */
 const STILL_PICTURES = 8;
 const RINGS = 4;

@@ -1,54 +1,17 @@
 import { expect, it } from "vitest";
-import { analyse } from "../../../src/lab/measure/analyse.ts";
 import { type Contender, summarize } from "../../../src/lab/measure/compare.ts";
 import { definitionOf } from "../../../src/lab/measure/definitions.ts";
 import { formatValue, METRICS } from "../../../src/lab/measure/metrics.ts";
 import { PictureNotes } from "../../../src/lab/measure/picture.ts";
-import { compareHtml, type ReportPage, reportHtml } from "../../../src/lab/measure/report_html.ts";
-import type { TraceEvent, TraceHeader } from "../../../src/lab/measure/trace.ts";
+import { compareHtml, reportHtml } from "../../../src/lab/measure/report_html.ts";
 import type { PageData } from "../../../src/page/report/data.ts";
+import { makeReportPage } from "../../page/report/fixture.ts";
 import { PARAMS } from "./fixture.ts";
 
 const HOSTILE = '</script><script>document.title="taken"</script><img src=x onerror=alert(1)>\u2028--accept';
 
-/** Every node has each message a millisecond after the one before it, in a chain from its publisher. */
-function* chain(nodes: number, messages: number): Generator<TraceEvent> {
-  for (let n = 0; n < nodes; n++) yield { t: 0, e: "up", n };
-  yield { t: 1000, e: "start" };
-  for (let m = 0; m < messages; m++) {
-    const t = 1000 + m * 10_000;
-    yield { t, e: "publish", n: m % nodes, m, late: 0 };
-    for (let k = 1; k < nodes; k++) {
-      yield { t: t + k * 1000, e: "deliver", n: (m + k) % nodes, p: (m + k - 1) % nodes, m, v: 50 };
-    }
-  }
-  yield { t: 1000 + messages * 10_000 + nodes * 1000, e: "end" };
-}
-
-async function pageOf(nodes: number, messages: number, links: [number, number][] = []): Promise<ReportPage> {
-  const header: TraceHeader = {
-    e: "run",
-    version: 1,
-    epochMs: 0,
-    topics: ["/eth2/00000000/triggered_exit/ssz_snappy"],
-    nodes: Array.from({ length: nodes }, (_, k) => `16Uiu2HAm${String(k).padStart(44, "x")}`),
-    messages: Array.from({ length: messages }, (_, k) => String(k)),
-    payloadBytes: new Array<number>(messages).fill(1000),
-    firstCounted: 0,
-  };
-  async function* events() {
-    yield* chain(nodes, messages);
-  }
-  const { report, picture } = await analyse({ header, events: events(), brokenAtLine: () => null }, PARAMS);
-  const run = {
-    command: `msgbus measure --topology ${HOSTILE}`,
-    configHash: "0123",
-    params: PARAMS,
-    links,
-    versions: {},
-  };
-  return { report, picture, run, nodes: header.nodes };
-}
+const pageOf = (nodes: number, messages: number) =>
+  makeReportPage({ nodes, messages }, PARAMS, `msgbus measure --topology ${HOSTILE}`);
 
 function dataOf(html: string): PageData {
   return JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(html)?.[1] ?? "null");
