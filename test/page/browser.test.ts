@@ -1,0 +1,265 @@
+/** The page in a real Chromium, before a real devnet: it shows what the API says, and its form works. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import axe from "axe-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { GossipPeer } from "../../src/lab/gossip_peer.ts";
+import { LAUNCHER } from "../cli/run.ts";
+import { findChromium, launchChromium } from "./chromium.ts";
+
+/** For what a busy machine does late. */
+const DEADLINE_MS = 60_000;
+const soon = { timeout: 30_000 };
+
+const HOSTILE_AGENT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
+
+interface Told {
+  readonly event: string;
+  readonly time: number;
+  readonly [field: string]: unknown;
+}
+
+interface ReadyNode {
+  readonly node: string;
+  readonly apiUrl: string;
+  readonly pageUrl: string;
+  readonly multiaddrs: readonly string[];
+}
+
+const executable = findChromium();
+if (executable === null) {
+  test("page: NOT RUN in a browser, there is no Chromium on this machine (apt-get install chromium, or CHROMIUM=path)", () => {});
+} else {
+  describe("the page in Chromium", () => inBrowser(executable));
+}
+
+function inBrowser(executablePath: string): void {
+  let browser: Browser;
+  let devnet: ChildProcess;
+  let hostile: GossipPeer;
+  const told: Told[] = [];
+  let nodes: readonly ReadyNode[] = [];
+  let devnetPage: Page;
+  let nodePage: Page;
+  /** What no page may do, whatever happens: errors, warnings, requests to elsewhere. */
+  const faults: string[] = [];
+
+  const named = (name: string) => told.filter(({ event }) => event === name);
+
+  beforeAll(async () => {
+    const args = ["devnet", "--json", "--nodes", "3", "--seconds-per-slot", "1"];
+    devnet = spawn(process.execPath, [LAUNCHER, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const started = Promise.withResolvers<void>();
+    if (devnet.stdout === null) throw new Error("The devnet has no stdout");
+    createInterface({ input: devnet.stdout }).on("line", (line) => {
+      const event = JSON.parse(line) as Told;
+      told.push(event);
+      if (event.event === "ready") started.resolve();
+    });
+    devnet.once("exit", (code) => started.reject(new Error(`The devnet ended with ${code}`)));
+    [browser] = await Promise.all([launchChromium(executablePath), started.promise]);
+    const [ready] = named("ready");
+    nodes = ready?.nodes as ReadyNode[];
+    hostile = await GossipPeer.start(HOSTILE_AGENT, []);
+    await hostile.connect(nodes[0]?.multiaddrs[0] ?? "");
+    const context = await browser.newContext({ reducedMotion: "reduce" });
+    context.setDefaultTimeout(soon.timeout);
+    [devnetPage, nodePage] = await Promise.all([
+      open(context, String(ready?.pageUrl)),
+      open(context, nodes[0]?.pageUrl ?? ""),
+    ]);
+  }, DEADLINE_MS);
+
+  afterAll(async () => {
+    await browser?.close();
+    await hostile?.stop();
+    if (devnet === undefined || devnet.exitCode !== null) return;
+    const ended = once(devnet, "exit");
+    devnet.kill("SIGTERM");
+    await ended;
+  }, DEADLINE_MS);
+
+  afterEach(() => expect(faults.splice(0)).toEqual([]));
+
+  async function open(context: BrowserContext, url: string): Promise<Page> {
+    const page = await context.newPage();
+    page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) faults.push(`${message.type()}: ${message.text()}`);
+    });
+    page.on("request", (request) => {
+      const { protocol, hostname } = new URL(request.url());
+      if (protocol !== "data:" && hostname !== "127.0.0.1") faults.push(`request to ${request.url()}`);
+    });
+    await page.goto(url);
+    await page.getByRole("status").getByText("live", { exact: true }).waitFor();
+    return page;
+  }
+
+  const tile = (page: Page, name: string) =>
+    page.locator(".tiles > div", { has: page.getByText(name, { exact: true }) }).locator("dd > span");
+  const rows = (page: Page, caption: string) =>
+    page.getByRole("region", { name: caption, exact: true }).locator("tbody tr");
+  const api = async (path: string) => (await fetch(`${nodes[0]?.apiUrl}${path}`)).json() as Promise<Answer>;
+
+  test("a node's page shows the head and the peers that its API tells", async () => {
+    await expect
+      .poll(async () => {
+        const before = await headSlot();
+        const shown = Number(await tile(nodePage, "Head slot").textContent());
+        return shown >= before && shown <= (await headSlot());
+      }, soon)
+      .toBe(true);
+    const caption = "Peers, their scores and what the guard has counted";
+    const shownIds = async () => {
+      const cells = await rows(nodePage, caption).locator("th").all();
+      return (await Promise.all(cells.map((cell) => cell.getAttribute("title")))).sort();
+    };
+    const toldIds = async () => {
+      const peers = (await api("/eth/v1/node/peers")).data as { peer_id: string }[];
+      return peers.map(({ peer_id }) => peer_id).sort();
+    };
+    await expect.poll(async () => (await shownIds()).join() === (await toldIds()).join(), soon).toBe(true);
+    expect((await shownIds()).length).toBeGreaterThanOrEqual(3);
+  });
+
+  test("what a hostile peer calls itself stays text", async () => {
+    await nodePage.getByRole("cell", { name: HOSTILE_AGENT, exact: true }).waitFor();
+    expect(await nodePage.locator("img").count()).toBe(0);
+    expect(await nodePage.evaluate("window.hacked")).toBeUndefined();
+  });
+
+  test("the form tells what is wrong, and sends nothing", async () => {
+    const field = devnetPage.getByLabel("Validator: index or public key");
+    const alert = devnetPage.getByRole("alert");
+    await field.fill("no validator");
+    await devnetPage.getByRole("button", { name: "Send exit" }).click();
+    await expect.poll(() => alert.textContent(), soon).toContain("Give a validator's index");
+    expect(await field.getAttribute("aria-invalid")).toBe("true");
+    expect(await field.evaluate("document.activeElement.name")).toBe("validator");
+    // Exits can be asked for once the devnet sends its own.
+    await expect.poll(() => named("message_sent").length, soon).toBeGreaterThan(0);
+    await field.fill("4096");
+    await devnetPage.getByRole("button", { name: "Send exit" }).click();
+    await expect.poll(() => alert.textContent(), soon).toContain("UNKNOWN_VALIDATOR");
+    // Chromium writes each request that was refused into its console.
+    expect(faults.splice(0)).toEqual([expect.stringContaining("404")]);
+  });
+
+  test("the form sends an exit, and the page follows it to its block", async () => {
+    await expect.poll(() => named("message_sent").length, soon).toBeGreaterThan(0);
+    const taken = new Set(told.map(({ validatorIndex }) => validatorIndex));
+    const index = Array.from({ length: 64 }, (_, k) => k).find((k) => !taken.has(k));
+    const field = devnetPage.getByLabel("Validator: index or public key");
+    await field.fill(String(index));
+    await field.press("Enter");
+    const followed = devnetPage.getByRole("list", { name: "Exits that were asked for" });
+    const step = (name: string) =>
+      followed.locator("li[data-state]", { has: devnetPage.getByText(name, { exact: true }) });
+    for (const name of ["Asked for", "Transaction", "Operation", "Verdicts", "In a block", "Exit begins"]) {
+      await expect.poll(() => step(name).getAttribute("data-state"), { ...soon, message: name }).toBe("done");
+    }
+    await devnetPage.getByRole("heading", { name: `Validator ${index},` }).waitFor();
+    expect(await step("Verdicts").textContent()).toContain("ACCEPT at 3 of 3 nodes");
+    const sent = named("message_sent").find(({ validatorIndex }) => validatorIndex === index);
+    const slots = named("included")
+      .filter(({ pubkeys }) => (pubkeys as string[]).includes(String(sent?.pubkey)))
+      .map(({ slot }) => slot);
+    const [, shown] = /slot (\d+)/.exec((await step("In a block").textContent()) ?? "") ?? [];
+    expect(slots).toContain(Number(shown));
+  });
+
+  test("the pages show every verdict that the nodes gave", async () => {
+    expect(named("verdict").length).toBeGreaterThan(0);
+    const told = () => {
+      const byCode = Object.groupBy(named("verdict"), ({ code, result }) => `${code} ${String(result).toUpperCase()}`);
+      return Object.entries(byCode).map(([name, list = []]) => `${name} ${list.length}`);
+    };
+    const shown = async () => {
+      const list = await rows(devnetPage, "Verdicts by code").all();
+      return Promise.all(list.map(async (row) => (await row.locator("th, td").allTextContents()).join(" ")));
+    };
+    await expect.poll(async () => (await shown()).sort().join() === told().sort().join(), soon).toBe(true);
+    await expect
+      .poll(async () => Number(await tile(nodePage, "Judged").textContent()) === (await judged()), soon)
+      .toBe(true);
+  });
+
+  test("the devnet's page shows its nodes, their links, and each message's way", async () => {
+    expect(await tile(devnetPage, "Nodes").textContent()).toBe("3");
+    const linked = rows(devnetPage, "Nodes and their links")
+      .filter({ hasText: "node-1" })
+      .filter({ hasText: "node-2" });
+    await expect.poll(() => linked.count(), soon).toBeGreaterThanOrEqual(2);
+
+    const exit = named("message_sent").find(({ kind }) => kind === "exit");
+    const choice = devnetPage.getByLabel("Message", { exact: true });
+    const option = choice.locator("option", { hasText: `validator ${exit?.validatorIndex}: exit` });
+    await choice.selectOption(await option.first().getAttribute("value"));
+    const accepted = rows(devnetPage, "The message's way").filter({ hasText: "ACCEPT VALID" });
+    await expect.poll(() => accepted.count(), soon).toBe(3);
+    const slider = devnetPage.getByLabel("Moment");
+    const moment = () => slider.getAttribute("aria-valuetext");
+    await slider.focus();
+    await devnetPage.keyboard.press("Home");
+    await expect.poll(moment, soon).toMatch(/^0 ms after the first verdict: reached \d of 3 nodes$/);
+    await devnetPage.getByRole("button", { name: "Play" }).press("Enter");
+    await expect.poll(moment, soon).toContain("reached 3 of 3 nodes");
+  });
+
+  test("both pages are accessible: light and dark, wide and narrow", async () => {
+    for (const page of [devnetPage, nodePage]) {
+      await page.evaluate(axe.source);
+      for (const [colorScheme, width] of [
+        ["light", 1_280],
+        ["dark", 360],
+      ] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 800 });
+        const violations = await page.evaluate(
+          "axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => [id, html])))",
+        );
+        expect(violations).toEqual([]);
+        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        expect(overflow, `${width} pixels wide`).toBeLessThanOrEqual(0);
+      }
+    }
+  });
+
+  test("the keyboard reaches the content first", async () => {
+    await nodePage.evaluate("document.activeElement.blur()");
+    await nodePage.locator(".skip-link").focus();
+    await nodePage.keyboard.press("Enter");
+    expect(await nodePage.evaluate("document.activeElement.id")).toBe("main");
+    await nodePage.keyboard.press("Shift+Tab");
+    expect(await nodePage.evaluate("document.activeElement.textContent")).toBe("To the content");
+  });
+
+  test("a devnet that has gone is told of as that, and the page keeps what it knew", async () => {
+    const ended = once(devnet, "exit");
+    devnet.kill("SIGTERM");
+    await ended;
+    await devnetPage.getByRole("status").getByText("disconnected, trying again").waitFor();
+    await nodePage.getByText("The node does not answer: these are its last figures.").waitFor();
+    expect(Number(await tile(devnetPage, "Verdicts").textContent())).toBeGreaterThan(0);
+    const unexpected = faults.splice(0).filter((fault) => !fault.includes("Failed to load resource"));
+    expect(unexpected).toEqual([]);
+  });
+
+  async function headSlot(): Promise<number> {
+    return Number(((await api("/eth/v1/node/syncing")).data as { head_slot: string }).head_slot);
+  }
+
+  /** Triggered exits that gossip brought to the first node. */
+  async function judged(): Promise<number> {
+    const text = await (await fetch(`${nodes[0]?.apiUrl}/metrics`)).text();
+    const lines = text.matchAll(/^msgbus_gossip_verdicts_total\{topic="triggered_exit".*\} (\d+)$/gm);
+    return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+}
+
+interface Answer {
+  readonly data: unknown;
+}
