@@ -2,9 +2,10 @@
 
 /** What our stack adds to the library's, for leaving it out. */
 export const PARTS = [
+  "prompt messages",
   "gathered RPCs",
   "shared encoding",
-  "held updates",
+  "lean yamux",
   "one write",
   "lean noise",
   "noise cipher",

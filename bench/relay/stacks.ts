@@ -17,6 +17,7 @@ import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
 import type { GossipsubInternals } from "../../src/network/gossipsub_internals.ts";
 import type { StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
+import { promptMessages } from "../../src/network/transport/inbound_messages.ts";
 import { leanNoise } from "../../src/network/transport/lean_noise.ts";
 import { noiseCrypto } from "../../src/network/transport/noise_crypto.ts";
 import { gatheredRpcs, sharedEncoding } from "../../src/network/transport/outbound_rpcs.ts";
@@ -29,9 +30,10 @@ const LISTEN = ["/ip4/127.0.0.1/tcp/0"];
 const STACKS: Record<Exclude<RelayName, "stock">, TransportStack> = {
   "stock transport": STOCK_STACK,
   msgbus: FAST_STACK,
-  "no gathered RPCs": { ...FAST_STACK, gossip: [sharedEncoding] },
-  "no shared encoding": { ...FAST_STACK, gossip: [gatheredRpcs] },
-  "no held updates": { ...FAST_STACK, muxer: STOCK_STACK.muxer },
+  "no prompt messages": { ...FAST_STACK, gossip: [gatheredRpcs, sharedEncoding] },
+  "no gathered RPCs": { ...FAST_STACK, gossip: [promptMessages, sharedEncoding] },
+  "no shared encoding": { ...FAST_STACK, gossip: [promptMessages, gatheredRpcs] },
+  "no lean yamux": { ...FAST_STACK, muxer: STOCK_STACK.muxer },
   "no one write": { ...FAST_STACK, transport: STOCK_STACK.transport },
   "no lean noise": { ...FAST_STACK, encrypter: () => noise({ crypto: noiseCrypto }) },
   "no noise cipher": { ...FAST_STACK, encrypter: () => leanNoise(noise()) },

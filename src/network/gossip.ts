@@ -15,7 +15,7 @@ import type { Libp2p, PeerId } from "@libp2p/interface";
 import type { Clock } from "../base/clock.ts";
 import { CodedError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { type Boundary, type BoundaryTopic, createBoundary } from "./boundary.ts";
+import { type Boundary, type BoundaryTopic, createBoundary, type IncomingMessage } from "./boundary.ts";
 import type { Counters } from "./counters.ts";
 import type { Cure } from "./cures/cure.ts";
 import { compressBlock } from "./encoding.ts";
@@ -103,16 +103,18 @@ export function gossipsubService(options: GossipOptions): (components: GossipSub
     maxOutboundBufferSize: MAX_OUTBOUND_BUFFER_BYTES,
     decodeRpcLimits: DECODE_LIMITS,
     allowedTopics: [],
-    msgIdFn: ({ topic, data }) => {
-      const parsed = parseTopic(topic);
-      return computeMessageId(topic, data, parsed === null ? 0 : topicProfile(parsed.name).maxSizeBytes);
-    },
+    msgIdFn: ({ topic, data }) => messageIdOf(topic, data),
     msgIdToStrFn: messageIdToString,
     fastMsgIdFn: ({ topic, data }) => computeRawKey(topic, data ?? new Uint8Array()),
     scoreParams: peerScoreParams(timing, { applicationScore: guard.applicationScore, isSharedAddress }),
     scoreThresholds: SCORE_THRESHOLDS,
   };
   return gossipsub(cures.reduce((current, cure) => cure.configure?.(current, counters) ?? current, base));
+}
+
+function messageIdOf(topic: string, wireData: Uint8Array): Uint8Array {
+  const parsed = parseTopic(topic);
+  return computeMessageId(topic, wireData, parsed === null ? 0 : topicProfile(parsed.name).maxSizeBytes);
 }
 
 export interface Gossip {
@@ -137,7 +139,9 @@ export function createGossip(
 ): Gossip {
   const { timing, forkDigests, cures, guard, clock, log, counters, onVerdict } = options;
   const pubsub = gossipsubInternals(libp2p.services.pubsub);
-  for (const cure of [...cures, gossipInTurn]) cure.install?.({ pubsub, libp2p, guard, clock, log, counters, hangUp });
+  const deliver = (message: IncomingMessage) => boundary.receive(message);
+  const context = { pubsub, libp2p, guard, clock, log, counters, hangUp, messageIdOf, deliver };
+  for (const cure of [...cures, gossipInTurn]) cure.install?.(context);
   attachGuard(pubsub, guard);
 
   const subscribed = new Map<string, BoundaryTopic>();

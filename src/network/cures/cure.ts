@@ -2,6 +2,7 @@ import type { GossipsubOpts } from "@chainsafe/libp2p-gossipsub";
 import type { Libp2p, PeerId } from "@libp2p/interface";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
+import type { IncomingMessage } from "../boundary.ts";
 import type { Counters } from "../counters.ts";
 import type { GossipsubInternals } from "../gossipsub_internals.ts";
 import type { Guard } from "../guard/guard.ts";
@@ -14,6 +15,9 @@ export interface CureContext {
   readonly log: Logger;
   readonly counters: Counters;
   hangUp(peerId: PeerId, reason: string): void;
+  messageIdOf(topic: string, wireData: Uint8Array): Uint8Array;
+  /** Hands a message that gossipsub has taken in to the boundary. */
+  deliver(message: IncomingMessage): void;
 }
 
 /** One defect of the libp2p stack put right. `configure` uses a public option, `install` overrides the inside. */

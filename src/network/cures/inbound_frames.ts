@@ -10,6 +10,7 @@ import { FrameReader } from "../guard/frame_reader.ts";
 import type { Meter } from "../guard/guard.ts";
 import { chargeRpc } from "../guard/rpc_cost.ts";
 import { MAX_RPC_SIZE_BYTES } from "../topics.ts";
+import { receiveDirectly } from "../transport/direct_receive.ts";
 import type { Cure } from "./cure.ts";
 
 /** Time that a frame may take, beside what its bytes take at the slowest rate that a peer of use could have. */
@@ -56,7 +57,7 @@ export const inboundFramesCure: Cure = {
         if (!chargeRpc(rpc, meter, view)) return false;
         pubsub
           .handleReceivedRpc(peerId, rpc)
-          .catch((error) => log.warn({ error }, "gossipsub could not handle an RPC"));
+          ?.catch((error) => log.warn({ error }, "gossipsub could not handle an RPC"));
         return true;
       }
 
@@ -66,18 +67,23 @@ export const inboundFramesCure: Cure = {
         onOversize: () => meter.fault("OVERSIZE_FRAME"),
       });
       const reading: Reading = { meter, reader, pendingSinceMs: null };
-      const onMessage = ({ data }: StreamMessageEvent) => {
-        if (meter.refused) return;
+      const receive = (bytes: Uint8Array) => {
+        if (meter.refused) return false;
         const before = reader.frames;
-        for (const part of data instanceof Uint8Array ? [data] : data) reader.push(part);
+        reader.push(bytes);
         if (reader.pendingBytes === 0) reading.pendingSinceMs = null;
         else if (reading.pendingSinceMs === null || reader.frames > before)
           reading.pendingSinceMs = clock.monotonicMs();
+        return true;
+      };
+      const onMessage = ({ data }: StreamMessageEvent) => {
+        for (const part of data instanceof Uint8Array ? [data] : data) receive(part);
       };
       const end = () => {
         stream.removeEventListener("message", onMessage);
         if (readings.get(id) === reading) readings.delete(id);
       };
+      receiveDirectly(stream, receive);
       stream.addEventListener("message", onMessage);
       stream.addEventListener("close", end);
       const previous = pubsub.streamsInbound.get(id);

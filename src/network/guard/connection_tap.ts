@@ -11,6 +11,7 @@ import type {
   StreamMuxerFactory,
 } from "@libp2p/interface";
 import { CodedError } from "../../base/errors.ts";
+import { receiveDirectly } from "../transport/direct_receive.ts";
 import type { Guard, Meter } from "./guard.ts";
 import type { GuardKind } from "./limits.ts";
 import { isAnswer, watchNegotiation } from "./negotiation.ts";
@@ -59,23 +60,28 @@ class YamuxTap implements MeterHolder {
         offset += skipped;
         continue;
       }
+      if (this.#headerBytes === 0 && offset + HEADER_BYTES <= chunk.length) {
+        if (!this.#count(chunk, offset)) return false;
+        offset += HEADER_BYTES;
+        continue;
+      }
       const part = chunk.subarray(offset, offset + HEADER_BYTES - this.#headerBytes);
       this.#header.set(part, this.#headerBytes);
       this.#headerBytes += part.length;
       offset += part.length;
       if (this.#headerBytes < HEADER_BYTES) return true;
       this.#headerBytes = 0;
-      if (!this.#count()) return false;
+      if (!this.#count(this.#header, 0)) return false;
     }
     return true;
   }
 
-  #count(): boolean {
-    const view = new DataView(this.#header.buffer);
-    const type = view.getUint8(1);
-    const lengthBytes = view.getUint32(8);
+  #count(bytes: Uint8Array, at: number): boolean {
+    const byte = (i: number) => bytes[at + i] ?? 0;
+    const type = byte(1);
+    const lengthBytes = ((byte(8) << 24) | (byte(9) << 16) | (byte(10) << 8) | byte(11)) >>> 0;
     if (type === DATA) this.#bodyBytes = lengthBytes;
-    const kind = costOf(type, view.getUint16(2), lengthBytes);
+    const kind = costOf(type, (byte(2) << 8) | byte(3), lengthBytes);
     return kind === null || this.meter === null || this.meter.spend(kind);
   }
 }
@@ -105,11 +111,13 @@ export function createConnectionTap(guard: Guard, protocols: () => readonly stri
   }
 
   function followFrames(maConn: MessageStream, tap: YamuxTap): void {
+    const isWelcome = (part: Uint8Array) => tap.meter?.refused !== true && tap.read(part);
+    receiveDirectly(maConn, isWelcome);
     maConn.addEventListener("message", (event: StreamMessageEvent) => {
       // Before the muxer's own listener, which then never sees the rest of a flood.
       const parts = event.data instanceof Uint8Array ? [event.data] : event.data;
       for (const part of parts) {
-        if (tap.meter?.refused !== true && tap.read(part)) continue;
+        if (isWelcome(part)) continue;
         event.stopImmediatePropagation();
         return;
       }

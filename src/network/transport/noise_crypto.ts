@@ -30,6 +30,29 @@ function inOnePiece(bytes: Bytes): Uint8Array {
   return scratch.subarray(0, end);
 }
 
+const LENGTH_BYTES = 2;
+
+/** Where the ciphertext is to be written whose length fits it, while a frame is made. */
+let target: Uint8Array | null = null;
+
+/**
+ * A noise message behind its length, in one buffer. `encrypt` leads through the library, which holds key and nonce, to
+ * the cipher; one that is not ours has its ciphertext copied.
+ */
+export function sealedFrame(plaintext: Uint8Array, encrypt: (plaintext: Uint8Array) => Bytes): Uint8Array {
+  const frame = Buffer.allocUnsafe(LENGTH_BYTES + plaintext.length + TAG_BYTES);
+  frame.writeUInt16BE(plaintext.length + TAG_BYTES);
+  const body = frame.subarray(LENGTH_BYTES);
+  target = body;
+  try {
+    const sealed = encrypt(plaintext);
+    if (sealed !== body) body.set(contiguous(sealed));
+  } finally {
+    target = null;
+  }
+  return frame;
+}
+
 /** By the bytes that noise holds while the connection lives. */
 const keyObjects = new WeakMap<Uint8Array, KeyObject>();
 
@@ -52,7 +75,11 @@ export const noiseCrypto: ICryptoInterface = {
     const ciphertext = cipher.update(inOnePiece(plaintext));
     // A stream cipher keeps nothing back.
     cipher.final();
-    return new Uint8ArrayList(ciphertext, cipher.getAuthTag());
+    const tag = cipher.getAuthTag();
+    if (target?.length !== ciphertext.length + TAG_BYTES) return new Uint8ArrayList(ciphertext, tag);
+    target.set(ciphertext);
+    target.set(tag, ciphertext.length);
+    return target;
   },
 
   chaCha20Poly1305Decrypt(ciphertext, nonce, ad, key, dst) {

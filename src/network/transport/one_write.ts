@@ -3,7 +3,8 @@
  * is three or more, so one system call becomes several, or a gathering write of crumbs. A copy of 64 KiB costs 5 µs.
  */
 import type { MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
-import { contiguous } from "./bytes.ts";
+import { CodedError } from "../../base/errors.ts";
+import { type Bytes, contiguous } from "./bytes.ts";
 import { sendDirectly } from "./direct_send.ts";
 
 type TransportFactory<Components> = (components: Components) => Transport;
@@ -32,9 +33,17 @@ function joining(upgrader: Upgrader): Upgrader {
   };
 }
 
+/** What the transport's connections have beside their interface. */
+type SocketConnection = MultiaddrConnection & {
+  readonly socket: { write(bytes: Uint8Array): boolean };
+  sendData(data: Bytes): { sentBytes: number; canSendMore: boolean };
+};
+
 function join(connection: MultiaddrConnection): MultiaddrConnection {
-  sendDirectly(connection);
-  const send = connection.send.bind(connection);
-  connection.send = (data) => send(contiguous(data));
-  return connection;
+  const inner = connection as SocketConnection;
+  if (typeof inner.socket?.write !== "function" || typeof inner.sendData !== "function") {
+    throw new CodedError("LIBRARY_CHANGED", "TCP connections no longer have socket and sendData", {});
+  }
+  inner.sendData = (data) => ({ sentBytes: data.byteLength, canSendMore: inner.socket.write(contiguous(data)) });
+  return sendDirectly(connection);
 }

@@ -4,11 +4,12 @@ import type { StreamMuxerFactory } from "@libp2p/interface";
 import { type TCPOptions, tcp } from "@libp2p/tcp";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
 import type { Cure } from "../cures/cure.ts";
+import { promptMessages } from "./inbound_messages.ts";
 import { leanNoise } from "./lean_noise.ts";
+import { leanYamux } from "./lean_yamux.ts";
 import { noiseCrypto } from "./noise_crypto.ts";
 import { oneWrite } from "./one_write.ts";
 import { gatheredRpcs, sharedEncoding } from "./outbound_rpcs.ts";
-import { holdWindowUpdates } from "./window_updates.ts";
 
 export interface TransportStack {
   transport(options: TCPOptions): ReturnType<typeof tcp>;
@@ -24,6 +25,6 @@ export const STOCK_STACK: TransportStack = { transport: tcp, encrypter: noise, m
 export const FAST_STACK: TransportStack = {
   transport: (options) => oneWrite(tcp(options)),
   encrypter: () => leanNoise(noise({ crypto: noiseCrypto })),
-  muxer: (options) => holdWindowUpdates(yamux(options)),
-  gossip: [gatheredRpcs, sharedEncoding],
+  muxer: (options) => leanYamux(yamux(options)),
+  gossip: [promptMessages, gatheredRpcs, sharedEncoding],
 };
