@@ -171,6 +171,7 @@ export class NodeExits {
     this.#parking.onStored((root) => roots.has(root));
     if (!this.#deps.isSynced()) return;
     this.#renew();
+    this.#refill();
     this.#sendUnsent(roots);
   }
 
@@ -185,6 +186,23 @@ export class NodeExits {
       if (++renewed > RENEWED_PER_HEAD) break;
       const { operation } = this.#judge(fresh, { source: "execution", peerId: null });
       if (operation !== null) void this.#spread(operation, toHex(exit.data.pubkey));
+    }
+  }
+
+  /** What found the pool full comes in, silently: others have seen it, and hold it in the same way. */
+  #refill(): void {
+    const { headView, pool, proveAgain, validator } = this.#deps;
+    for (const exit of pool.takeWaiting(RENEWED_PER_HEAD)) {
+      const fresh = proveAgain(exit);
+      // Without the contract, or where its branch has lost the message, nobody can prove it here.
+      if (fresh === null) continue;
+      const { operation, verdict, ssz, validatorIndex } = validator.validateAgain(TriggeredExit.serialize(fresh));
+      if (operation !== null) {
+        pool.insert(operation, "network", headView().roots);
+        this.#keep(operation.ssz, false);
+      } else if (verdict.result === "ignore" && ssz !== null && validatorIndex !== null) {
+        pool.keepWaiting({ ssz, validatorIndex });
+      }
     }
   }
 

@@ -8,10 +8,12 @@ import { isLasting } from "../validation/seen.ts";
 import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
 import type { JournalRecord } from "./journal.ts";
 import { packTriggeredExits } from "./packing.ts";
+import { WaitingExits } from "./waiting_exits.ts";
 
 /**
- * Exits held at once, 1.6 kB each: 26 MB, or 1,024 full blocks, 3 hours of mainnet. A full pool refuses what comes by
- * gossip, which other nodes hold too; an own submission takes the place of the gossiped exit that would be packed last.
+ * Exits held at once, 1.6 kB each: 26 MB, or 1,024 full blocks, 3 hours of mainnet. In a full pool what comes by gossip waits
+ * outside, since of all its newer root lasts longest; an own submission takes the place of the gossiped exit that would be
+ * packed last, which waits in turn. What waits comes in, with a new proof, as blocks make room.
  */
 export const POOL_LIMIT = 16_384;
 
@@ -23,7 +25,7 @@ export type ExitOrigin = "local" | "network";
 
 /**
  * `ADDED`; `REPLACED` a proof that expires sooner; `KEPT` the proof of the same validator that lasts at least as long;
- * `FULL`.
+ * `FULL`: it waits outside.
  */
 export type InsertOutcome = "ADDED" | "REPLACED" | "KEPT" | "FULL";
 
@@ -54,6 +56,7 @@ interface Entry {
 export class TriggeredExitPool {
   readonly #entries = new Map<number, Entry>();
   readonly #localStatus = new Map<number, LocalExitStatus>();
+  readonly #waiting = new WaitingExits();
   readonly #limit: number;
 
   constructor(limit = POOL_LIMIT) {
@@ -75,7 +78,11 @@ export class TriggeredExitPool {
       entry.standsUntilBlock = standsUntilBlock(exit, headRoots);
       return "REPLACED";
     }
-    if (this.#entries.size >= this.#limit && !(origin === "local" && this.#dropLastToPack(headRoots))) return "FULL";
+    if (this.#entries.size >= this.#limit && !(origin === "local" && this.#displaceLastToPack(headRoots))) {
+      this.#waiting.add(exit);
+      return "FULL";
+    }
+    this.#waiting.delete(exit.validatorIndex);
     this.#entries.set(exit.validatorIndex, {
       exit,
       origin: "network",
@@ -115,6 +122,23 @@ export class TriggeredExitPool {
       const validator = head.getValidator(exit.validatorIndex);
       if (validator !== null && !isExitInitiated(validator)) yield exit;
     }
+  }
+
+  /** Exits for which there was no room. */
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Exits that waited and for which there is room now, at most `max`: to be proven and judged again, and inserted, or given
+   * back with `keepWaiting`.
+   */
+  takeWaiting(max: number): TriggeredExit[] {
+    return this.#waiting.take(Math.min(max, this.#limit - this.#entries.size));
+  }
+
+  keepWaiting(exit: Pick<VerifiedTriggeredExit, "validatorIndex" | "ssz">): void {
+    this.#waiting.add(exit);
   }
 
   /** All that is held, oldest first, as the journal keeps it. */
@@ -208,14 +232,16 @@ export class TriggeredExitPool {
   }
 
   /** Makes room for an own submission; false where the pool holds nothing else. */
-  #dropLastToPack(headRoots: RootsView): boolean {
-    let last: { validatorIndex: number; payloadsLeft: number } | null = null;
-    for (const [validatorIndex, { exit, origin }] of this.#entries) {
+  #displaceLastToPack(headRoots: RootsView): boolean {
+    let last: { exit: VerifiedTriggeredExit; payloadsLeft: number } | null = null;
+    for (const { exit, origin } of this.#entries.values()) {
       if (origin === "local") continue;
       const payloadsLeft = headRoots.payloadsUntilEvicted(exit.root);
-      if (last === null || payloadsLeft > last.payloadsLeft) last = { validatorIndex, payloadsLeft };
+      if (last === null || payloadsLeft > last.payloadsLeft) last = { exit, payloadsLeft };
     }
-    return last !== null && this.#entries.delete(last.validatorIndex);
+    if (last === null) return false;
+    this.#waiting.add(last.exit);
+    return this.#entries.delete(last.exit.validatorIndex);
   }
 }
 

@@ -264,6 +264,11 @@ export class TriggeredExitValidator {
     return judgeSerializedTriggeredExit(ssz, { ...this.#context(), seen: NOTHING_SEEN }).operation !== null;
   }
 
+  /** Judges what was found VALID before by another proof, the memory of it left aside. */
+  validateAgain(ssz: Uint8Array): TriggeredExitOutcome {
+    return this.#remember(judgeSerializedTriggeredExit(ssz, { ...this.#context(), seen: NOTHING_SEEN }));
+  }
+
   /** To be called with every new head: forgets what its state makes useless. */
   onHead(head: StateView): void {
     this.#seen.prune(head.roots);

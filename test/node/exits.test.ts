@@ -11,12 +11,12 @@ import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
 import { ExitScenario, type Sent, STRANGER } from "../state/exit_scenario.ts";
 
 /** The exits of a node that follows the scenario's contract. */
-function createExits(scenario: ExitScenario) {
+function createExits(scenario: ExitScenario, poolLimit?: number) {
   const events: NodeEvent[] = [];
   const published: Uint8Array[] = [];
   const views = { ...scenario.context(), head: createStateView(scenario.head) };
   const node = { peers: 1 };
-  const pool = new TriggeredExitPool();
+  const pool = new TriggeredExitPool(poolLimit);
   const exits = new NodeExits({
     validator: new TriggeredExitValidator({
       shardCommitteePeriodEpochs: views.shardCommitteePeriodEpochs,
@@ -59,7 +59,35 @@ function form(exits: NodeExits, { sender, index }: Sent, exit: TriggeredExit): v
   exits.onFormed(exit, { index: BigInt(index), messageType: 1n, sender, transactionHash: hash, blockNumber: 1 });
 }
 
+/** Exits of these validators are in a block, and that block is final. */
+function finalize(scenario: ExitScenario, pool: TriggeredExitPool, validators: readonly number[]): void {
+  for (const index of validators) scenario.head.validators.get(index).exitEpoch = 9;
+  scenario.head.commit();
+  const view = createStateView(scenario.head);
+  pool.onFinalized(view, view.roots);
+}
+
 describe("a node's exits", () => {
+  test("exits: what finds the pool full comes in as blocks make room, though all have seen it, and is not spread again", () => {
+    const scenario = new ExitScenario();
+    const sent = [3, 4, 5, 6].map((index) => scenario.send(index));
+    scenario.storeRoot();
+    const { exits, pool, published, codes, onHead } = createExits(scenario, 2);
+    for (const message of sent) form(exits, message, scenario.operation(message));
+    expect(codes()).toEqual(["VALID", "VALID", "VALID", "VALID"]);
+    expect([pool.size, pool.waitingCount, published.length]).toEqual([2, 2, 4]);
+
+    finalize(scenario, pool, [3]);
+    onHead();
+    expect(Array.from(pool.pending(), ({ validatorIndex }) => validatorIndex)).toEqual([4, 5]);
+    expect([pool.waitingCount, published.length]).toEqual([1, 4]);
+
+    // Somebody else packed the one that still waits.
+    finalize(scenario, pool, [4, 5, 6]);
+    onHead();
+    expect([pool.size, pool.waitingCount, published.length]).toEqual([0, 1, 4]);
+  });
+
   test("exits: a message of a block whose root was never stored is proven against the newest root", () => {
     const scenario = new ExitScenario();
     // As before the fork: both messages are in the contract, and only the root after both is in the state.

@@ -86,7 +86,7 @@ describe("pool of triggered exits", () => {
     expect(pool.insert(exitOf(0, 0), "network", headAfter([0, 1, 2, 0]))).toBe("REPLACED");
   });
 
-  test("pool: full, it refuses what gossip brings, and drops for an own submission what would be packed last", () => {
+  test("pool: full, it lets what gossip brings wait outside, and for an own submission what would be packed last", () => {
     pool = new TriggeredExitPool(2);
     pool.insert(exitOf(0, 0), "network", head);
     pool.insert(exitOf(1, 2), "network", head);
@@ -95,6 +95,8 @@ describe("pool of triggered exits", () => {
     expect(pendingOf(pool)).toEqual([3, 5]);
     expect(pool.insert(exitOf(1), "local", head)).toBe("ADDED");
     expect(pool.insert(exitOf(0), "local", head)).toBe("FULL");
+    expect(pool.takeWaiting(9)).toEqual([]);
+    expect(pool.waitingCount).toBe(1);
   });
 
   test("pool: an included exit is kept until finality, and tells its fate", () => {
