@@ -176,8 +176,9 @@ export function addWayPlayer(parent: HTMLElement, { nodes, links, picture: { way
   });
   play.addEventListener("click", toggle);
   slider.addEventListener("input", () => {
+    const ms = Number(slider.value);
     pause();
-    moveTo(Number(slider.value));
+    moveTo(ms);
   });
   box.addEventListener("keydown", (event) => {
     const next = steps.find(({ ms }) => ms > atMs)?.ms ?? lastMs();

@@ -23,7 +23,7 @@ if (executable === null) {
   it("report.html in Chromium: NOT LOOKED AT, for there is no Chromium here: install it, or name one in CHROMIUM", () => {});
 }
 
-describe.runIf(executable !== null)("report.html in Chromium", () => {
+describe.runIf(executable !== null)("report.html in Chromium", { timeout: TIMEOUT_MS }, () => {
   let dir: string;
   let browser: Browser;
   let small: ReportPage;
@@ -114,7 +114,6 @@ describe.runIf(executable !== null)("report.html in Chromium", () => {
     await page.keyboard.press("ArrowLeft");
     expect(await told.textContent()).toBe("5 ms: 5 of 7 nodes");
     await page.keyboard.press("Space");
-    await page.getByRole("button", { name: "Pause" }).waitFor();
     await page.getByRole("button", { name: "Play" }).waitFor();
     expect(await told.textContent()).toBe("7 ms: 7 of 7 nodes");
     await page.getByLabel("Layout").selectOption("the network");
@@ -142,12 +141,8 @@ describe.runIf(executable !== null)("report.html in Chromium", () => {
       },
     );
     await page.getByLabel("Layout").selectOption("the network");
-    await page.getByRole("button", { name: "Play" }).click();
-    await page.locator("output", { hasText: /^[1-9]\d\d ms/ }).waitFor();
-    await page.getByRole("button", { name: "Pause" }).click();
-    const [, ms, reached] =
-      /^([\d.]+) ms: (\d+) of 999 nodes$/.exec((await page.locator("output").textContent()) ?? "") ?? [];
-    expect(Number(reached)).toBe(Math.floor(Number(ms)));
+    await page.getByRole("slider", { name: "Time" }).fill("500");
+    expect(await page.locator("output").textContent()).toBe("500 ms: 500 of 999 nodes");
     expect(faults).toEqual([]);
     await close();
   });
