@@ -1,4 +1,5 @@
 /** How a long-running command is asked to leave. */
+import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { type Clock, watchEvery } from "../base/clock.ts";
 
@@ -42,8 +43,29 @@ export function createShutdownSignal(clock: Pick<Clock, "monotonicMs">): AbortSi
 
 function watchParent(until: AbortSignal, onGone: () => void): void {
   const parent = process.ppid;
+  // npm runs a script in a shell, and some shells stay until it ends, though npm be killed.
+  const starter = isScriptShell(parent) ? parentOf(parent) : null;
   const cancel = watchEvery(PARENT_CHECK_MS, () => {
-    if (process.ppid !== parent) onGone();
+    if (process.ppid !== parent || (starter !== null && parentOf(parent) !== starter)) onGone();
   });
   until.addEventListener("abort", cancel);
+}
+
+/** Whether the process is `sh -c …`; false also where there is no /proc, as on macOS, whose shell makes way for the script. */
+function isScriptShell(pid: number): boolean {
+  const [program = "", option] = readProcess(pid, "cmdline")?.split("\0") ?? [];
+  return option === "-c" && /^(?:.*\/)?(?:ba|da|z)?sh$/.test(program);
+}
+
+function parentOf(pid: number): number | null {
+  const parent = /^PPid:\s+(\d+)$/m.exec(readProcess(pid, "status") ?? "")?.[1];
+  return parent === undefined ? null : Number(parent);
+}
+
+function readProcess(pid: number, file: "cmdline" | "status"): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -60,3 +61,26 @@ test("shutdown: a process leashed to its parent leaves when the parent is killed
   await once(parent, "close");
   expect(parent.signalCode).toBe("SIGKILL");
 });
+
+/** As npm does it; the second command keeps the shell from making way for the first. */
+const SCRIPT_RUNNER = `
+const [node, ...args] = process.argv.slice(1);
+require("node:child_process").spawn("sh", ["-c", '"$0" "$@"; exit', node, ...args], { stdio: "inherit" });
+setInterval(() => {}, 1_000);
+`;
+
+// Other systems tell nothing of a process's parent.
+test.runIf(existsSync("/proc/self/status"))(
+  "shutdown: a process leashed to its parent leaves when what runs the parent's shell is killed",
+  async () => {
+    const runner = spawn(process.execPath, ["--eval", SCRIPT_RUNNER, process.execPath, PROGRAM, "wait"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, MSGBUS_LEASH: "parent" },
+    });
+    await once(runner.stdout, "data");
+    runner.kill("SIGKILL");
+    // The shell and the command hold the same pipe.
+    await once(runner, "close");
+    expect(runner.signalCode).toBe("SIGKILL");
+  },
+);
