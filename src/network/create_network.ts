@@ -45,7 +45,7 @@ export interface NetworkOptions {
   readonly slotsPerEpoch: number;
   /** Every fork digest of the network's schedule, hex without 0x: topics of others come too late, see `gossip.ts`. */
   readonly forkDigests: readonly string[];
-  /** Bootnodes are redialed while there are fewer peers. */
+  /** Bootnodes are redialed while there are fewer peers, or fewer than eight that we have dialed. */
   readonly targetPeers?: number;
   readonly maxPeers?: number;
   /** Between two pings of a peer. */

@@ -1,4 +1,4 @@
-/** Keeps the bootnodes dialed while there are too few peers. */
+/** Keeps the bootnodes dialed while there are too few peers, or too few of our own choice. */
 import type { Libp2p } from "@libp2p/interface";
 import type { CancelTimer, Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
@@ -8,6 +8,11 @@ import type { Bootnode } from "./addresses.ts";
 
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
+/**
+ * Peers that we have chosen, as many as a mesh has: those who dial us choose us, and if they counted alone, attackers who
+ * fill our places would keep us from everybody else.
+ */
+const MIN_OUTBOUND_PEERS = 8;
 
 export interface PeersDependencies {
   readonly libp2p: Libp2p;
@@ -36,6 +41,11 @@ export function startRedialer(
     return libp2p.getPeers().some((peer) => peer.toString() === peerId);
   }
 
+  function hasEnough(): boolean {
+    const outbound = libp2p.getConnections().filter(({ direction }) => direction === "outbound").length;
+    return libp2p.getPeers().length >= targetPeers && outbound >= Math.min(MIN_OUTBOUND_PEERS, targetPeers);
+  }
+
   function schedule(bootnode: Bootnode, delayMs: number): void {
     if (stopped) return;
     // Jitter, so that the nodes of a network that came back together do not all dial in step.
@@ -47,7 +57,7 @@ export function startRedialer(
   }
 
   async function redial(bootnode: Bootnode, delayMs: number): Promise<void> {
-    if (isConnected(bootnode) || libp2p.getPeers().length >= targetPeers) {
+    if (isConnected(bootnode) || hasEnough()) {
       schedule(bootnode, FIRST_RETRY_MS);
       return;
     }
