@@ -67,7 +67,8 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
     addresses: { listen },
     transports: [stack.transport(inactivity)],
     connectionEncrypters: [watchEncrypted(stack.encrypter())],
-    // mplex for old peers that speak nothing else; it hangs up at 5 new streams a second by itself.
+    // mplex because clients must speak it, for old peers that speak nothing else; it hangs up at 5 new streams a second itself.
+    // @spec phase0/p2p-interface.md#multiplexing
     streamMuxers: [tap.follow(stack.muxer({ maxInboundStreams: MAX_INBOUND_STREAMS })), tap.follow(mplex())],
     connectionGater: watchHandshakes(tap.gater, { guard, clock }),
     peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],

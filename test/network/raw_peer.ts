@@ -5,7 +5,7 @@
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { noise } from "@chainsafe/libp2p-noise";
 import { identify } from "@libp2p/identify";
-import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import type { Connection, Libp2p, Stream, StreamMuxerFactory } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
@@ -40,12 +40,15 @@ export interface RawPeer {
 }
 
 /** Announces `topics`, so that nodes graft it on them; sends nothing else by itself. */
-export async function startRawPeer(topics: readonly string[] = [EXIT_TOPIC]): Promise<RawPeer> {
+export async function startRawPeer(
+  topics: readonly string[] = [EXIT_TOPIC],
+  muxer: () => StreamMuxerFactory = yamux(),
+): Promise<RawPeer> {
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [muxer],
     services: { identify: identify() },
   });
   stopAfterTest(libp2p);

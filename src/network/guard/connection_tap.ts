@@ -13,7 +13,8 @@ import type {
 import { CodedError } from "../../base/errors.ts";
 import { receiveDirectly } from "../transport/direct_receive.ts";
 import type { Guard, Meter } from "./guard.ts";
-import type { GuardKind } from "./limits.ts";
+import { CRUMB_BYTES, type GuardKind } from "./limits.ts";
+import { MplexTap } from "./mplex_tap.ts";
 import { isAnswer, watchNegotiation } from "./negotiation.ts";
 
 const YAMUX = "/yamux/1.0.0";
@@ -21,8 +22,6 @@ const HEADER_BYTES = 12;
 const DATA = 0;
 const WINDOW_UPDATE = 1;
 const FLAG_SYN = 1;
-/** Data of fewer bytes costs more than it brings. */
-const CRUMB_BYTES = 8;
 
 /** What a yamux frame spends, or null where it spends nothing. @spec hashicorp/yamux spec.md#framing */
 function costOf(type: number, flags: number, lengthBytes: number): GuardKind | null {
@@ -38,19 +37,20 @@ type MuxerInternals = {
   onCreateStream(options: unknown): MessageStream;
 };
 
-interface MeterHolder {
+/** Follows the frames of one connection, which are cut anywhere between two chunks. */
+interface FrameTap {
   meter: Meter | null;
+  /** False: stop. */
+  read(chunk: Uint8Array): boolean;
 }
 
-/** Follows the frames of one connection. Frames are cut anywhere between two chunks. */
-class YamuxTap implements MeterHolder {
+class YamuxTap implements FrameTap {
   /** Null until the peer of the connection is known; it cannot have sent anything by then. */
   meter: Meter | null = null;
   readonly #header = new Uint8Array(HEADER_BYTES);
   #headerBytes = 0;
   #bodyBytes = 0;
 
-  /** False: stop. */
   read(chunk: Uint8Array): boolean {
     let offset = 0;
     while (offset < chunk.length) {
@@ -98,10 +98,10 @@ export interface ConnectionTap {
  * made last gets its peer.
  */
 export function createConnectionTap(guard: Guard, protocols: () => readonly string[]): ConnectionTap {
-  let last: MeterHolder | null = null;
+  let last: FrameTap | null = null;
 
   /** js-libp2p answers each data frame with a window update, so one that we send pays for it. */
-  function followAnswers(maConn: MessageStream, tap: YamuxTap): void {
+  function followAnswers(maConn: MessageStream, tap: FrameTap): void {
     const send = maConn.send.bind(maConn);
     // The muxer sends frame by frame.
     maConn.send = (frame) => {
@@ -110,7 +110,7 @@ export function createConnectionTap(guard: Guard, protocols: () => readonly stri
     };
   }
 
-  function followFrames(maConn: MessageStream, tap: YamuxTap): void {
+  function followFrames(maConn: MessageStream, tap: FrameTap): void {
     const isWelcome = (part: Uint8Array) => tap.meter?.refused !== true && tap.read(part);
     receiveDirectly(maConn, isWelcome);
     maConn.addEventListener("message", (event: StreamMessageEvent) => {
@@ -124,14 +124,14 @@ export function createConnectionTap(guard: Guard, protocols: () => readonly stri
     });
   }
 
-  function followStreams(muxer: MuxerInternals, holder: MeterHolder): void {
+  function followStreams(muxer: MuxerInternals, tap: FrameTap): void {
     if (muxer.onRemoteStream?.length !== 1 || typeof muxer.onCreateStream !== "function") {
       throw new CodedError("LIBRARY_CHANGED", "libp2p's muxers no longer have onRemoteStream and onCreateStream");
     }
     function watch(stream: MessageStream, isAgreed: (line: string) => boolean): void {
       watchNegotiation(stream, isAgreed, () => {
         stream.abort(new Error("bad negotiation"));
-        holder.meter?.fault("BAD_NEGOTIATION");
+        tap.meter?.fault("BAD_NEGOTIATION");
       });
     }
     const onRemoteStream = muxer.onRemoteStream.bind(muxer);
@@ -170,12 +170,11 @@ export function createConnectionTap(guard: Guard, protocols: () => readonly stri
       return {
         protocol: inner.protocol,
         createStreamMuxer(maConn) {
-          const tap = new YamuxTap();
+          const isYamux = inner.protocol === YAMUX;
+          const tap = isYamux ? new YamuxTap() : new MplexTap();
           last = tap;
-          if (inner.protocol === YAMUX) {
-            followFrames(maConn, tap);
-            followAnswers(maConn, tap);
-          }
+          followFrames(maConn, tap);
+          if (isYamux) followAnswers(maConn, tap);
           const muxer = inner.createStreamMuxer(maConn);
           followStreams(muxer as unknown as MuxerInternals, tap);
           return muxer;

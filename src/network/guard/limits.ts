@@ -13,6 +13,9 @@ export interface Limit {
   readonly reason: string;
 }
 
+/** Muxer data of fewer bytes costs more than it brings. */
+export const CRUMB_BYTES = 8;
+
 export const LIMITS = {
   /**
    * RPC frames. What carries a message is given back when the message is judged (it has paid there) or is a copy, and
@@ -80,14 +83,14 @@ export const LIMITS = {
   streams: { burst: 256, perSecond: 16, reason: "STREAM_CHURN" },
   /** Connections: a peer that redials every second is refused by ours, being full, or is no good. */
   connections: { burst: 32, perSecond: 0.5, reason: "CONNECTION_CHURN" },
-  /** yamux pings and GOAWAYs: keepalives and round-trip measures come every 10 to 30 s. */
+  /** yamux's pings and GOAWAYs: keepalives and round-trip measures come every 10 to 30 s. */
   muxerPings: { burst: 64, perSecond: 1, reason: "MUXER_FLOOD" },
   /**
-   * yamux window updates and resets: go and rust send one for each half window of 256 KiB that we send, and one for each
+   * Window updates, closes and resets: go and rust send one for each half window of 256 KiB that we send, and one for each
    * stream. js-libp2p sends one for each data frame, so each that we send grants one.
    */
   muxerControl: { burst: 4096, perSecond: 512, reason: "MUXER_FLOOD" },
-  /** yamux data of fewer than 8 bytes: Prysm writes result byte and length of a req/resp chunk one by one. */
+  /** Data of fewer than CRUMB_BYTES: Prysm writes result byte and length of a req/resp chunk one by one. */
   muxerCrumbs: { burst: 4096, perSecond: 512, reason: "MUXER_FLOOD" },
   /** Pings of libp2p's protocol: go and js send one every 10 s, rust every 15 s. */
   pings: { burst: 32, perSecond: 1, reason: "PING_FLOOD" },
@@ -97,5 +100,5 @@ export type GuardKind = keyof typeof LIMITS;
 export const GUARD_KINDS = Object.keys(LIMITS) as readonly GuardKind[];
 
 /** Faults that need no second one. */
-export type GuardFault = "OVERSIZE_FRAME" | "SLOW_FRAME" | "BAD_NEGOTIATION" | "HANDSHAKE_FLOOD";
+export type GuardFault = "OVERSIZE_FRAME" | "SLOW_FRAME" | "BAD_NEGOTIATION" | "BAD_MUXER_FRAME" | "HANDSHAKE_FLOOD";
 export type BanReason = (typeof LIMITS)[GuardKind]["reason"] | GuardFault;
