@@ -1,6 +1,13 @@
 /** What a run is made of, as options: of `msgbus measure`, and of a sweep's file. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CodedError } from "../../base/errors.ts";
+import {
+  assertWithin,
+  formatAttack,
+  MAX_ATTACKS,
+  type MeasuredAttack,
+  parseAttack,
+} from "../../lab/measure/attacks.ts";
 import { TRACE_FORMATS, type TraceFormat } from "../../lab/measure/formats/format.ts";
 import { parseBandwidth, parseLatency } from "../../lab/measure/links/model.ts";
 import type { MeasureParams } from "../../lab/measure/params.ts";
@@ -19,6 +26,7 @@ const MAX_NODES = 10_000;
 /** Each is a validator with a key, and a proof. */
 const MAX_MESSAGES = 100_000;
 const MAX_RATE = 10_000;
+const MAX_ATTACK_RATE = 100_000;
 const MAX_REPEATS = 1_000;
 /** Messages that do not count are published for so long. */
 const WARMUP_S = 3;
@@ -35,6 +43,8 @@ export interface MeasureFlags {
   loss: number;
   churn: number;
   stack: StackName;
+  attack: MeasuredAttack[];
+  attackRate: number;
   seed: number;
   deadline: number;
   repeat: number;
@@ -72,6 +82,18 @@ export function addRunOptions(command: Command): Command {
         .choices(STACKS)
         .default("msgbus"),
     )
+    .option(
+      "--attack <name@from..to>",
+      'an attack of "msgbus fuzz --list" on one node, seconds from the first counted message; repeatable',
+      repeatable(parseAttack),
+      [],
+    )
+    .option(
+      "--attack-rate <n>",
+      "RPCs a second, of each attack",
+      bounded(parsePositiveInteger, 1, MAX_ATTACK_RATE),
+      1000,
+    )
     .option("--seed <n>", "chooses identities, topology, publishers, chance on links", parseNonNegativeInteger, 1)
     .addOption(secondsOption("--deadline <s>", "from publishing: later is not delivered", 5, parsePositiveSecondsToMs))
     .option("--repeat <n>", "runs, with seeds from --seed on", bounded(parsePositiveInteger, 1, MAX_REPEATS), 1)
@@ -93,7 +115,21 @@ function parseTraceFormat(value: string): TraceFormat {
 
 /** Throws a `CodedError`: `BAD_LATENCY`, `BAD_BANDWIDTH`, `BAD_NODES`, and those of `readTopology`. */
 export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
-  const { rate, messages, topology, degree, latency, bandwidth, loss, churn, stack, seed, deadline } = flags;
+  const {
+    rate,
+    messages,
+    topology,
+    degree,
+    latency,
+    bandwidth,
+    loss,
+    churn,
+    stack,
+    attack,
+    attackRate,
+    seed,
+    deadline,
+  } = flags;
   parseLatency(latency);
   parseBandwidth(bandwidth);
   const given = isNamedTopology(topology) ? null : await readTopology(topology);
@@ -104,6 +140,10 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
       { nodes: flags.nodes, given: given.nodes },
     );
   }
+  if (attack.length > MAX_ATTACKS) {
+    throw new CodedError("BAD_ATTACK", `${attack.length} attacks are too many: a run takes ${MAX_ATTACKS}`);
+  }
+  assertWithin(attack, ((messages - 1) * 1000) / rate);
   return {
     nodes: given?.nodes ?? flags.nodes ?? DEFAULT_NODES,
     rate,
@@ -116,6 +156,8 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
     loss,
     churn,
     stack,
+    attacks: attack,
+    attackRate,
     seed,
     deadlineMs: deadline,
   };
@@ -123,9 +165,26 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
 
 /** Runs it again. */
 export function commandOf(params: MeasureParams): string {
-  const { nodes, rate, messages, topology, degree, latency, bandwidth, loss, churn, stack, seed, deadlineMs } = params;
+  const {
+    nodes,
+    rate,
+    messages,
+    topology,
+    degree,
+    latency,
+    bandwidth,
+    loss,
+    churn,
+    stack,
+    attacks,
+    attackRate,
+    seed,
+    deadlineMs,
+  } = params;
+  const attacked = attacks.map((attack) => ` --attack ${formatAttack(attack)}`).join("");
   return (
     `msgbus measure --nodes ${nodes} --rate ${rate} --messages ${messages} --topology ${topology} --degree ${degree} ` +
-    `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --stack ${stack} --seed ${seed} --deadline ${deadlineMs / 1000}`
+    `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --stack ${stack} --seed ${seed} --deadline ${deadlineMs / 1000}` +
+    (attacked === "" ? "" : `${attacked} --attack-rate ${attackRate}`)
   );
 }

@@ -1,5 +1,6 @@
 /** From a trace to a report, in one pass. */
 import type { RunPicture } from "../../page/report/data.ts";
+import { AttackNotes, type PhasedMessage } from "./attack_report.ts";
 import { graftBytes, idListBytes, ihaveBytes, pruneBytes, subscriptionBytes } from "./control_size.ts";
 import { type MeasureParams, randomFor } from "./params.ts";
 import { cdfOf, type Delivery, PictureNotes } from "./picture.ts";
@@ -46,6 +47,7 @@ class Analysis {
   readonly #validationMs: number[] = [];
   readonly #publishLateMs: number[] = [];
   readonly #notes = new PictureNotes();
+  readonly #attacks = new AttackNotes();
   #links: LinkUsage | null = null;
   /** Between `start` and `end`. */
   #isCounting = false;
@@ -65,6 +67,7 @@ class Analysis {
   take(event: TraceEvent): void {
     this.#lastT = event.t;
     this.#notes.take(event, "m" in event && typeof event.m === "number" && this.#isCounted(event.m));
+    this.#attacks.take(event, (message) => this.#isHostile(message));
     switch (event.e) {
       case "start":
         this.#isCounting = true;
@@ -84,7 +87,7 @@ class Analysis {
         if (this.#isCounted(event.m)) this.#copies++;
         break;
       case "reject":
-        this.#rejected++;
+        if (!this.#isHostile(event.m)) this.#rejected++;
         break;
       case "up":
       case "down":
@@ -124,7 +127,12 @@ class Analysis {
   }
 
   #isCounted(message: number): boolean {
-    return message >= this.#header.firstCounted;
+    return message >= this.#header.firstCounted && !this.#isHostile(message);
+  }
+
+  /** All messages of the run are in the header. */
+  #isHostile(message: number): boolean {
+    return message < 0 || message >= this.#header.messages.length;
   }
 
   #onSend({
@@ -166,6 +174,7 @@ class Analysis {
     const timeToAll: number[] = [];
     const lastHops: number[] = [];
     const histogram: number[] = [];
+    const phased: PhasedMessage[] = [];
     let [delivered, late, undecided, payload] = [0, 0, 0, 0];
     let lastDeliveryT = 0;
     for (const [index, { t, publisher, deliveries, receivers }] of messages) {
@@ -188,7 +197,9 @@ class Analysis {
       }
       const lastHop = last === undefined ? undefined : hops.get(last.node);
       if (lastHop !== undefined) lastHops.push(lastHop);
-      undecided += this.#undecided(t, t + deadlineMs * 1000, endT, receivers);
+      const open = this.#undecided(t, t + deadlineMs * 1000, endT, receivers);
+      undecided += open;
+      phased.push({ t, latenciesMs: groups.at(-1) ?? [], undecided: open });
     }
 
     const pairs = messages.length * (nodes - 1);
@@ -236,6 +247,7 @@ class Analysis {
       ) as Record<ControlKind, ControlCount>,
       droppedRpcs: this.#dropped,
       rejected: this.#rejected,
+      ...this.#attacks.report(firstT, phased, nodes - 1),
       hops: { last: distributionOf(lastHops), histogram: Array.from(histogram, (count) => count ?? 0) },
       timeToAllMs: { complete: timeToAll.length, distribution: distributionOf(timeToAll) },
       mesh:

@@ -61,6 +61,8 @@ export interface MeasuredNodeDeps {
   readonly views: FixedViews;
   /** Null: gossip as it is, without a trace. */
   readonly tracer: Tracer | null;
+  /** Whether a message is of the run, and not an attacker's; absent: all are. */
+  readonly isCounted?: (wireData: Uint8Array) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Logger;
@@ -116,11 +118,11 @@ export class MeasuredNode {
   }
 
   #onGossip(wireData: Uint8Array, context: GossipContext): Verdict | Promise<Verdict> {
-    const { clock, tracer } = this.#deps;
+    const { clock, tracer, isCounted = () => true } = this.#deps;
     const startedMs = clock.monotonicMs();
     const verdict = this.#exits.onGossip(wireData, context);
     tracer?.judged(clock.monotonicMs() - startedMs);
-    if (!(verdict instanceof Promise) && verdict.result === "accept") this.#delivered++;
+    if (!(verdict instanceof Promise) && verdict.result === "accept" && isCounted(wireData)) this.#delivered++;
     return verdict;
   }
 
@@ -128,7 +130,7 @@ export class MeasuredNode {
     return this.#network.address();
   }
 
-  /** Messages of others that it has accepted. */
+  /** Messages of the run, published by others, that it has accepted. */
   get delivered(): number {
     return this.#delivered;
   }

@@ -2,7 +2,7 @@
 import { computeMessageId, messageIdToString } from "../../network/message_id.ts";
 import { parseTopic, topicProfile } from "../../network/topics.ts";
 
-/** Names met in an observed network; what comes on top shares the index -1. Protects memory. */
+/** Names met on the way, of an observed network or of attackers; what comes on top shares the index -1. Protects memory. */
 const MAX_NAMES = 1_000_000;
 /** Bytes at the end of a message that tell the ones known beforehand apart: of its pubkey, as a number below 2^48. */
 const TAIL_BYTES = 6;
@@ -21,10 +21,13 @@ export class Names {
   readonly #messages = new Map<string, number>();
   readonly #tails = new Map<number, number>();
   readonly #onNew: OnNewName;
+  readonly #offset: number;
 
+  /** @param process new names of each have indices of their own. */
   constructor(
     known: { topics: readonly string[]; peers: readonly string[]; messages: readonly KnownMessage[] },
     onNew: OnNewName,
+    process = 0,
   ) {
     this.#topics = new Map(known.topics.map((topic, index) => [topic, index]));
     this.#peers = new Map(known.peers.map((peer, index) => [peer, index]));
@@ -34,6 +37,12 @@ export class Names {
     }
     if (this.#tails.size < known.messages.length) throw new Error("two messages end in the same bytes");
     this.#onNew = onNew;
+    this.#offset = process * MAX_NAMES;
+  }
+
+  /** Whether it is one of those known beforehand, by the bytes at its end. */
+  isKnown(wireData: Uint8Array): boolean {
+    return this.#tails.has(tailOf(wireData));
   }
 
   /** -1: a topic that is not traced. */
@@ -61,7 +70,7 @@ export class Names {
 
   #add(kind: "message" | "peer", names: Map<string, number>, id: string, topic: number): number {
     if (names.size >= MAX_NAMES) return -1;
-    const index = names.size;
+    const index = this.#offset + names.size;
     names.set(id, index);
     this.#onNew(kind, index, id, topic);
     return index;

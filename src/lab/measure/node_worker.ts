@@ -25,6 +25,8 @@ export interface NodeSetup {
   /** Holds the network, and `exits.ssz`: the operations one after the other. */
   readonly networkDir: string;
   readonly tracePath: string;
+  /** Which of the run's. */
+  readonly process: number;
   readonly stack: StackName;
   /** By index in the run; each with 32 bytes of private key, hex. */
   readonly nodes: readonly { readonly index: number; readonly key: string; readonly maxPeers: number }[];
@@ -86,6 +88,7 @@ class Host {
     this.#names = new Names(
       { topics: [this.topic], peers: setup.peerIds, messages: this.messages },
       (kind, index, id, topic) => this.write(newNameFields(kind, index, id, topic)),
+      setup.process,
     );
     this.#every(SAMPLE_INTERVAL_MS, () => {
       for (const { tracer } of this.#nodes.values()) tracer?.sample();
@@ -121,7 +124,13 @@ class Host {
     const privateKey = privateKeyToProtobuf(privateKeyFromRaw(Buffer.from(plan.key, "hex")));
     const node = new MeasuredNode(
       { stack, privateKey, maxPeers: plan.maxPeers, version },
-      { views: this.#views, tracer, clock: systemClock, random: randomFor(seed, `node ${index}`) },
+      {
+        views: this.#views,
+        tracer,
+        isCounted: (wireData) => this.#names.isKnown(wireData),
+        clock: systemClock,
+        random: randomFor(seed, `node ${index}`),
+      },
     );
     await node.start();
     this.#nodes.set(index, { node, tracer });

@@ -1,6 +1,7 @@
 /** What makes a run: everything that is needed to run it again. */
 import { createHash } from "node:crypto";
 import { seededRandom } from "../../base/random.ts";
+import type { MeasuredAttack } from "./attacks.ts";
 import type { StackName } from "./stacks.ts";
 
 export interface MeasureParams {
@@ -22,6 +23,9 @@ export interface MeasureParams {
   /** Chance a second that a node leaves, to come back after `CHURN_DOWN_MS`. */
   readonly churn: number;
   readonly stack: StackName;
+  readonly attacks: readonly MeasuredAttack[];
+  /** RPCs a second, of each attack. */
+  readonly attackRate: number;
   readonly seed: number;
   /** From publishing: what is delivered later does not count as delivered. */
   readonly deadlineMs: number;

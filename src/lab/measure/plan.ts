@@ -18,6 +18,8 @@ export interface RunPlan {
   /** From the beginning of publishing, in order of time. */
   readonly publications: readonly { readonly message: number; readonly node: number; readonly atMs: number }[];
   readonly churn: readonly ChurnEvent[];
+  /** The node that is attacked: one that does not leave, where there is one. */
+  readonly target: number;
   /** When the first message that counts is published. */
   readonly countFromMs: number;
   /** When the last one is. */
@@ -38,9 +40,16 @@ export function planRun(params: MeasureParams): RunPlan {
       return { message, node: up[publishers.below(up.length)] ?? 0, atMs };
     }),
     churn,
+    target: targetOf(nodes, churn, randomFor(seed, "target")),
     countFromMs: warmupMessages * intervalMs,
     lastMs,
   };
+}
+
+function targetOf(nodes: number, churn: readonly ChurnEvent[], random: Random): number {
+  const leaving = new Set(churn.map(({ node }) => node));
+  const staying = range(nodes).filter((node) => !leaving.has(node));
+  return staying[random.below(Math.max(1, staying.length))] ?? 0;
 }
 
 /** At most half of the nodes are away at once, so that there is a network. */

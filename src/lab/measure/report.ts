@@ -1,6 +1,6 @@
 /** What a run's report holds; `docs/measuring.md` defines each figure. */
 import type { Distribution, Interval } from "./statistics.ts";
-import type { LinkUsage } from "./trace.ts";
+import type { AttackOutcome, LinkUsage } from "./trace.ts";
 
 export const REPORT_VERSION = 1;
 
@@ -13,6 +13,26 @@ export interface ControlCount {
   /** Message ids in them; topics of subscriptions. */
   readonly ids: number;
   readonly bytes: number;
+}
+
+export interface AttackFigures {
+  readonly name: string;
+  /** The target. */
+  readonly node: number;
+  /** From the first counted publication; null: the run ended first. */
+  readonly fromMs: number;
+  readonly toMs: number | null;
+  readonly outcome: AttackOutcome | null;
+}
+
+/** Of the honest messages that were published in one phase. */
+export interface PhaseFigures {
+  readonly messages: number;
+  readonly pairs: number;
+  readonly delivered: number;
+  readonly undecided: number;
+  readonly ratio: number | null;
+  readonly latencyMs: Distribution | null;
 }
 
 export interface Report {
@@ -60,7 +80,17 @@ export interface Report {
   };
   readonly control: Readonly<Record<ControlKind, ControlCount>>;
   readonly droppedRpcs: number;
+  /** Messages of the run that were not accepted somewhere. */
   readonly rejected: number;
+  readonly attacks: readonly AttackFigures[];
+  /** Verdicts on messages that are not the run's: they count as nothing else. */
+  readonly hostile: { readonly accepted: number; readonly refused: number };
+  /** Before the first attack, while one was under way, and else; null without an attack. */
+  readonly phases: {
+    readonly before: PhaseFigures;
+    readonly during: PhaseFigures;
+    readonly after: PhaseFigures;
+  } | null;
   readonly hops: {
     /** Of each message's last delivery. */
     readonly last: Distribution | null;

@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
-import { type Clock, sleep } from "../../base/clock.ts";
+import { type CancelTimer, type Clock, sleep } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { writeNetworkDir } from "../../state/network_dir.ts";
+import { ATTACK_SHARE } from "../fuzz/attackers.ts";
 import { makeOwnNetwork } from "../fuzz/fixture.ts";
 import { socketAddress } from "../fuzz/sockets.ts";
+import type { AttackMethods } from "./attack_worker.ts";
+import type { MeasuredAttack } from "./attacks.ts";
 import { processCount, readMachine } from "./capacity.ts";
 import type { LinkMethods } from "./link_worker.ts";
 import { isShaped, parseBandwidth, parseLatency, placeNodes, shapeOf } from "./links/model.ts";
@@ -17,7 +20,7 @@ import { type MeasureParams, randomFor } from "./params.ts";
 import { type ChurnEvent, planRun, type RunPlan } from "./plan.ts";
 import { MESH_LOW } from "./stacks.ts";
 import { type Link, neighboursOf, range, type Topology } from "./topology.ts";
-import { TRACE_VERSION, type TraceEvent, type TraceHeader } from "./trace.ts";
+import { type AttackOutcome, TRACE_VERSION, type TraceEvent, type TraceHeader } from "./trace.ts";
 import { mergeTraces } from "./trace_file.ts";
 import { type ClockReading, WorkerProcess } from "./worker_process.ts";
 
@@ -52,6 +55,8 @@ const POLL_MS = 100;
 const LEAD_MS = 300;
 /** Copies that are still under way when all is delivered. */
 const GRACE_MS = 500;
+
+const NOTHING_SENT = { identities: 0, rpcs: 0, messages: 0, bytes: 0, hungUp: 0, faults: [] };
 
 /** Writes the trace to `tracePath`. Throws a `CodedError`: of the parsers, `WORKER_LOST`. */
 export async function runNetwork(
@@ -96,6 +101,8 @@ class Run {
   #epochMs = 0;
   #failedLinks = 0;
   #churning: Promise<unknown>[] = [];
+  #attackWorker: WorkerProcess<AttackMethods> | null = null;
+  readonly #attacking: Promise<void>[] = [];
 
   constructor(
     params: MeasureParams,
@@ -148,9 +155,16 @@ class Run {
     const { seed, stack } = this.#params;
     const { dir } = this.#paths;
     const total = this.#plan.publications.length;
-    const own = makeOwnNetwork(total, Math.floor(clock.nowMs() / 1000));
+    const { attacks, attackRate } = this.#params;
+    const validCount = total + attacks.length * ATTACK_SHARE;
+    const nowS = Math.floor(clock.nowMs() / 1000);
+    const own = makeOwnNetwork(validCount, nowS);
     await writeNetworkDir(dir, { network: own.network, genesisState: own.finalized, bootnodes: [], deployBlock: 0 });
-    await writeFile(join(dir, EXITS_FILE), Buffer.concat(own.fixture.valid));
+    await writeFile(join(dir, EXITS_FILE), Buffer.concat(own.fixture.valid.slice(0, total)));
+    if (attacks.length > 0) {
+      this.#attackWorker = new WorkerProcess<AttackMethods>("attack_worker", clock);
+      await this.#attackWorker.call("setup", { validCount, nowS, seed, rate: attackRate });
+    }
 
     const peerIds = this.#keys.map((key) =>
       peerIdFromPrivateKey(privateKeyFromRaw(Buffer.from(key, "hex"))).toString(),
@@ -169,6 +183,7 @@ class Run {
         worker.call("setup", {
           networkDir: dir,
           tracePath: this.#partPath(index),
+          process: index,
           stack,
           nodes: nodes.map((node) => ({
             index: node,
@@ -280,12 +295,33 @@ class Run {
     const cancelChurn = churn.map((event) =>
       clock.after(beginMs + event.atMs - this.#nowMs(), () => this.#churning.push(this.#churn(event).catch(() => {}))),
     );
+    const cancelAttacks = this.#scheduleAttacks(beginMs + countFromMs);
     await this.#waitUntil(countingMs, "warming");
     if (!signal.aborted) this.#events.push({ t: Math.round(countingMs * 1000), e: "start" });
     await this.#waitUntil(beginMs + lastMs, "measuring");
     await this.#untilDelivered(beginMs + lastMs + this.#params.deadlineMs);
-    for (const cancel of cancelChurn) cancel();
+    for (const cancel of [...cancelChurn, ...cancelAttacks]) cancel();
     if (!signal.aborted) await sleep(clock, GRACE_MS, signal);
+  }
+
+  /** @param firstMs when the first counted message is published, by the trace's clock. */
+  #scheduleAttacks(firstMs: number): CancelTimer[] {
+    return this.#params.attacks.map((attack, index) =>
+      this.#deps.clock.after(firstMs + attack.fromMs - this.#nowMs(), () =>
+        this.#attacking.push(this.#attack(attack, index)),
+      ),
+    );
+  }
+
+  async #attack({ name, fromMs, toMs }: MeasuredAttack, index: number): Promise<void> {
+    const n = this.#plan.target;
+    this.#events.push({ t: this.#nowUs(), e: "attack", n, name });
+    const addresses = [this.#addresses[n] as string, ...this.#addresses.filter((_, node) => node !== n)];
+    const durationMs = toMs - fromMs;
+    const outcome = await this.#attackWorker
+      ?.call("attack", { index, name, addresses, durationMs }, durationMs)
+      .catch((error): AttackOutcome => ({ ...NOTHING_SENT, skipped: errorMessage(error) }));
+    if (outcome !== undefined) this.#events.push({ t: this.#nowUs(), e: "attacked", n, name, ...outcome });
   }
 
   #expected(): number {
@@ -332,6 +368,8 @@ class Run {
   }
 
   async #finish(): Promise<Extract<TraceEvent, { e: "process" }>[]> {
+    await this.#attackWorker?.call("end", null);
+    await Promise.all(this.#attacking);
     const endedUs = this.#nowUs();
     await Promise.all(this.#processes.map(({ worker }) => worker.call("cancel", null)));
     await Promise.all(this.#churning);
@@ -355,7 +393,7 @@ class Run {
   }
 
   async stop(): Promise<void> {
-    const workers = [...this.#processes.map(({ worker }) => worker), this.#linkWorker];
+    const workers = [...this.#processes.map(({ worker }) => worker), this.#linkWorker, this.#attackWorker];
     const results = await Promise.allSettled(workers.map((worker) => worker?.stop()));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined)

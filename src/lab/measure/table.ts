@@ -1,3 +1,4 @@
+import { attackLines } from "./attack_report.ts";
 import { formatValue, METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";
 
@@ -38,5 +39,5 @@ export function reportNotes(report: Report): string[] {
   if (links !== null && links.lateP99Ms > BUSY_MS) {
     notes.push(`Links were late by ${links.lateP99Ms.toFixed(1)} ms (p99): this machine is too busy for their model.`);
   }
-  return notes;
+  return [...notes, ...attackLines(report)];
 }

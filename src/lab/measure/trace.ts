@@ -77,8 +77,25 @@ export type TraceEvent =
   | (At & { readonly e: "peer"; readonly i: number; readonly id: string })
   /** Publishing of what counts began; the run was over. */
   | (At & { readonly e: "start" | "end" })
+  /** An attack on the node began, and was over. */
+  | (OnNode & { readonly e: "attack"; readonly name: string })
+  | (OnNode & { readonly e: "attacked"; readonly name: string } & AttackOutcome)
   | (At & { readonly e: "process" } & ProcessUsage)
   | (At & { readonly e: "links" } & LinkUsage);
+
+/** What an attack sent, and what came of it. */
+export interface AttackOutcome {
+  readonly identities: number;
+  readonly rpcs: number;
+  readonly messages: number;
+  readonly bytes: number;
+  /** Identities that the target hung up on. */
+  readonly hungUp: number;
+  /** Why the attack could not be made; null where it was. */
+  readonly skipped: string | null;
+  /** What the attack found wrong. */
+  readonly faults: readonly string[];
+}
 
 /** What a process used between start and end. */
 export interface ProcessUsage {

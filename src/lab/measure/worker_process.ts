@@ -65,12 +65,19 @@ export class WorkerProcess<M extends Methods> {
     this.#child.on("exit", (code, signal) => this.#onExit(signal ?? `exit code ${code}`));
   }
 
-  /** Rejects with a `CodedError`: the worker's own, `WORKER_LOST` or `WORKER_FAILED`. */
-  call<K extends keyof M & string>(method: K, argument: Parameters<M[K]>[0]): Promise<Awaited<ReturnType<M[K]>>> {
+  /**
+   * Rejects with a `CodedError`: the worker's own, `WORKER_LOST` or `WORKER_FAILED`.
+   * @param workMs what the method takes by itself.
+   */
+  call<K extends keyof M & string>(
+    method: K,
+    argument: Parameters<M[K]>[0],
+    workMs = 0,
+  ): Promise<Awaited<ReturnType<M[K]>>> {
     if (this.#exited !== null) return Promise.reject(this.#exited);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(ANSWER_DEADLINE_MS, () => {
+      const cancel = this.#clock.after(workMs + ANSWER_DEADLINE_MS, () => {
         this.#waiting.delete(id);
         reject(new CodedError("WORKER_LOST", `A process did not answer "${method}" in ${ANSWER_DEADLINE_MS / 1000} s`));
       });

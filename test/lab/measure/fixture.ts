@@ -13,6 +13,8 @@ export const PARAMS: MeasureParams = {
   loss: 0,
   churn: 0,
   stack: "msgbus",
+  attacks: [],
+  attackRate: 500,
   seed: 1,
   deadlineMs: 5_000,
 };
