@@ -82,7 +82,7 @@ describe("gossiped attestation", () => {
   it("puts it into the next block, and its vote into fork choice", async () => {
     await judge(valid);
     const { root } = node.chain.head;
-    while (node.chain.head.root === root) await network.run(1);
+    for (let slot = 0; slot < 16 && node.chain.head.root === root; slot++) await network.run(1);
     const found = await node.chain.getBlock(node.chain.head.root);
     const included = found?.block.signedBlock?.message.body.attestations ?? [];
     const state = node.chain.getState("head") as CachedState;

@@ -327,12 +327,12 @@ class SimulatedChain implements MessageSource {
     this.canonical = this.grow(null);
   }
 
-  grow(parent: SimulatedBlock | null): SimulatedBlock {
+  grow(parent: SimulatedBlock | null, messageCount = this.#random.below(4)): SimulatedBlock {
     const number = (parent?.number ?? 0) + 1;
     const hash = this.#random.bytes(32);
     const leaves = parent === null ? [] : [...parent.leaves];
     const messages = Array.from(
-      { length: this.#random.below(4) },
+      { length: messageCount },
       (_, i): NumberedMessage => ({
         index: BigInt(leaves.length + i),
         messageType: BigInt(this.#random.below(2)),
@@ -417,7 +417,10 @@ describe("follower in a simulation", () => {
         }
         chain.failureRate = 0;
         const head = chain.canonical;
-        while (!follower.isCaughtUp) await new Promise((resolve) => setImmediate(resolve));
+        const endMs = systemClock.monotonicMs() + DEADLINE_MS;
+        while (!follower.isCaughtUp && systemClock.monotonicMs() < endMs) {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
         expect(follower.treeCount).toBe(head.leaves.length);
         expect(follower.rootAt(BigInt(head.leaves.length))).toEqual(head.messageBusRoot);
         const finalizedCount = Number(follower.finalizedCount);
@@ -426,6 +429,44 @@ describe("follower in a simulation", () => {
       }),
       { seed: 11, numRuns: 40 },
     );
+  });
+
+  test("hundreds of operations leave others their turn, and end where a reorg cuts their block off", async () => {
+    const chain = new SimulatedChain(seededRandom(3));
+    const base = chain.canonical;
+    let head = base;
+    for (let i = 0; i < 8; i++) head = chain.grow(head, 40);
+    const other = chain.grow(base, 2);
+    chain.canonical = head;
+    const exits = chain.pathTo(head, 99).flatMap(({ messages }) => messages.filter((each) => each.messageType === 1n));
+    let [formed, formedInTurn, formedInTurnMax] = [0, 0, 0];
+    const follower: MessageFollower = new MessageFollower(
+      { deployBlock: 1 },
+      {
+        source: chain,
+        clock: systemClock,
+        log: silentLogger,
+        onOperation() {
+          formed += 1;
+          formedInTurn += 1;
+          if (formed !== 20) return;
+          chain.canonical = other;
+          systemClock.after(0, () => follower.setHead([base, other]));
+        },
+      },
+    );
+    const caughtUp = () => follower.isCaughtUp && follower.treeCount === other.leaves.length;
+    follower.setHead(chain.pathTo(head, 1));
+    const endMs = systemClock.monotonicMs() + DEADLINE_MS;
+    while (!caughtUp() && systemClock.monotonicMs() < endMs) {
+      await new Promise((resolve) => setImmediate(resolve));
+      formedInTurnMax = Math.max(formedInTurnMax, formedInTurn);
+      formedInTurn = 0;
+    }
+    expect(caughtUp()).toBe(true);
+    expect(formedInTurnMax).toBeLessThanOrEqual(64);
+    expect(formed).toBeLessThan(exits.length);
+    await follower.stop();
   });
 
   test("logs that leave a message out are not believed", async () => {
