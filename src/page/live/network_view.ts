@@ -201,28 +201,31 @@ function summary({ nodes, links }: Graph): string {
   return `${plural(nodes.length, "node")}, ${plural(links.length, "link")}, ${mesh} of them in the mesh of exits`;
 }
 
-/** Positions stay while the nodes are the same. */
+/** Positions stay while the nodes are the same: finding them takes half a second for a thousand. */
 class Layout {
-  #ids = "";
-  #links: unknown = null;
+  #names = "";
+  #states = "";
+  #links: Model["links"] = [];
   #points: readonly Point[] = [];
+  #isPlaced = false;
   #graph: Graph = { nodes: [], links: [] };
 
   of(nodes: readonly NodeState[], model: Model): Graph {
-    const ids = nodes.map(({ name, isRunning }) => `${name} ${isRunning}`).join();
-    const isSame = ids === this.#ids && model.links === this.#links;
-    if (isSame) return this.#graph;
-    // A network whose links are not known yet gets its places when they are.
-    const isPlaced = ids === this.#ids && this.#graph.links.length > 0;
-    this.#ids = ids;
-    this.#links = model.links;
-    if (!isPlaced) this.#points = pointsOf(nodes, model);
+    const names = nodes.map(({ name }) => name).join();
+    const states = nodes.map(detailOf).join();
+    const { links } = model;
+    if (names === this.#names && states === this.#states && links === this.#links) return this.#graph;
+    if (names !== this.#names || !this.#isPlaced) {
+      this.#points = pointsOf(nodes, links);
+      this.#isPlaced = links.length > 0;
+    }
+    [this.#names, this.#states, this.#links] = [names, states, links];
     this.#graph = {
       nodes: nodes.map((node, k) => {
         const [x, y] = this.#points[k] ?? [0.5, 0.5];
         return { id: node.name, label: shortPeerId(node.name), kind: node.kind, detail: detailOf(node), x, y };
       }),
-      links: model.links.map(({ source, target, mesh }) => ({ source, target, kind: mesh ? "mesh" : "connected" })),
+      links: links.map(({ source, target, mesh }) => ({ source, target, kind: mesh ? "mesh" : "connected" })),
     };
     return this.#graph;
   }
@@ -233,13 +236,14 @@ function graphOf(model: Model, layout: Layout): Graph {
   return layout.of(nodes, model);
 }
 
-function pointsOf(nodes: readonly NodeState[], { links }: Model): Point[] {
+function pointsOf(nodes: readonly NodeState[], links: Model["links"]): Point[] {
   const self = nodes.findIndex(({ kind }) => kind === "self");
   if (self >= 0) {
     const around = circleLayout(nodes.length - 1);
     return nodes.map((_, k) => (k === self ? [0.5, 0.5] : (around[k < self ? k : k - 1] ?? [0.5, 0.5])));
   }
-  if (nodes.length <= MAX_ON_CIRCLE) return circleLayout(nodes.length);
+  // Without links there is nothing to place them by.
+  if (nodes.length <= MAX_ON_CIRCLE || links.length === 0) return circleLayout(nodes.length);
   const indices = new Map(nodes.map(({ name }, k) => [name, k]));
   const pairs = links.flatMap(({ source, target }) => {
     const [a, b] = [indices.get(source), indices.get(target)];

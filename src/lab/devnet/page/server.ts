@@ -175,7 +175,7 @@ function tellLinks(
   tell: DevnetPage["tell"],
 ): () => void {
   let isAsking = false;
-  let told = "";
+  let told = "[]";
   return clock.every(LINKS_INTERVAL_MS, async () => {
     if (isAsking || !streams.isHeard) return;
     isAsking = true;
