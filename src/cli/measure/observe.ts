@@ -65,9 +65,10 @@ export function observeCommand(): Command {
           clock: systemClock,
           random: systemRandom,
           signal,
-          onProgress(elapsedMs, peers) {
-            if (stderr.isTTY)
-              stderr.write(`\r\u001b[K${(elapsedMs / 1000).toFixed(0)} of ${seconds / 1000} s, ${peers} peers`);
+          onProgress({ elapsedMs, peers, received }) {
+            if (!stderr.isTTY) return;
+            const elapsed = `${(elapsedMs / 1000).toFixed(0)} of ${seconds / 1000} s`;
+            stderr.write(`\r\u001b[K${elapsed}, ${peers} peers, ${received} messages`);
           },
         },
       );

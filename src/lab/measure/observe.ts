@@ -23,6 +23,7 @@ import { TRACE_VERSION, type TraceHeader } from "./trace.ts";
 import { readTrace } from "./trace_file.ts";
 import { TraceWriter } from "./trace_writer.ts";
 import { createTracer } from "./tracer.ts";
+import { watchedStack } from "./watched_stack.ts";
 
 export interface ObserveOptions {
   /** Multiaddrs with peer ids. */
@@ -34,11 +35,20 @@ export interface ObserveOptions {
   readonly version: string;
 }
 
+export interface ObserveProgress {
+  readonly elapsedMs: number;
+  /** Met so far. */
+  readonly peers: number;
+  /** Messages that came, each once an observer. */
+  readonly received: number;
+}
+
 export interface ObserveDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
-  onProgress(elapsedMs: number, peers: number): void;
+  /** At each sample. */
+  onProgress(progress: ObserveProgress): void;
 }
 
 const TOPICS: readonly TopicName[] = ["triggered_exit", "beacon_block"];
@@ -74,6 +84,7 @@ class Observation {
   readonly #epochMonotonicMs: number;
   /** Of peers that were met, by peer id. */
   readonly agents = new Map<string, string | null>();
+  #received = 0;
 
   private constructor(options: ObserveOptions, deps: ObserveDeps) {
     this.#options = options;
@@ -159,9 +170,14 @@ class Observation {
         random,
         log: silentLogger,
       },
-      [...ALL_CURES, { name: "tracer", install: ({ pubsub }) => tracer.attach(pubsub) }],
+      ALL_CURES,
+      watchedStack({ name: "tracer", install: ({ pubsub }) => tracer.attach(pubsub) }),
     );
-    for (const name of TOPICS) network.subscribe({ name, forkDigest, handler: () => OBSERVED });
+    const handler = () => {
+      this.#received++;
+      return OBSERVED;
+    };
+    for (const name of TOPICS) network.subscribe({ name, forkDigest, handler });
     this.#observers.push({ network, sample: tracer.sample });
     await network.start();
     this.#write(`"e":"up","n":${node}`);
@@ -205,7 +221,7 @@ class Observation {
     this.#write('"e":"start"');
     for (let elapsedMs = 0; elapsedMs < this.#options.durationMs && !signal.aborted; ) {
       for (const { sample } of this.#observers) sample();
-      onProgress(elapsedMs, this.#meet());
+      onProgress({ elapsedMs, peers: this.#meet(), received: this.#received });
       await sleep(clock, Math.min(SAMPLE_INTERVAL_MS, this.#options.durationMs - elapsedMs), signal);
       elapsedMs = clock.monotonicMs() - startedMs;
     }

@@ -22,6 +22,8 @@ import { parsePrivateKey } from "../../network/identity.ts";
 import { computeMessageId, messageIdToString } from "../../network/message_id.ts";
 import type { GossipContext, GossipHandler, PeerFault, PublishOutcome, StatusMessage } from "../../network/network.ts";
 import { formatTopic, topicProfile } from "../../network/topics.ts";
+import { NETNS_RANGE } from "./netns.ts";
+import { watchedStack } from "./watched_stack.ts";
 
 export const MEASURED_TOPIC = "triggered_exit";
 
@@ -47,8 +49,8 @@ export interface MeasuredNetwork {
 export interface StackOptions {
   /** libp2p's protobuf form. */
   readonly privateKey: Uint8Array;
-  /** Multiaddr. */
-  readonly listen: string;
+  /** IPv4 address. */
+  readonly host: string;
   readonly maxPeers: number;
   readonly version: string;
   readonly forkDigest: string;
@@ -70,10 +72,9 @@ export function createMeasuredNetwork(stack: StackName, options: StackOptions, d
 }
 
 function msgbusNetwork(options: StackOptions, deps: StackDeps): MeasuredNetwork {
-  const { privateKey, listen, maxPeers, version, forkDigest, slotMs, status, handler, watch } = options;
+  const { privateKey, host, maxPeers, version, forkDigest, slotMs, status, handler, watch } = options;
   let libp2p: Libp2p | null = null;
-  // Last, so that it sees what the cures let through.
-  const last: Cure = {
+  const watcher: Cure = {
     name: "measure",
     install(parts) {
       libp2p = parts.libp2p;
@@ -83,7 +84,8 @@ function msgbusNetwork(options: StackOptions, deps: StackDeps): MeasuredNetwork 
   const network = createNetwork(
     {
       privateKey,
-      listen: [listen],
+      listen: [listenOn(host)],
+      testNetworks: [NETNS_RANGE],
       bootnodes: [],
       version,
       slotMs,
@@ -101,7 +103,8 @@ function msgbusNetwork(options: StackOptions, deps: StackDeps): MeasuredNetwork 
       onVerdict: () => {},
       ...deps,
     },
-    [...ALL_CURES, last],
+    ALL_CURES,
+    watchedStack(watcher),
   );
   network.subscribe({ name: MEASURED_TOPIC, forkDigest, handler });
   return {
@@ -124,7 +127,7 @@ function msgbusNetwork(options: StackOptions, deps: StackDeps): MeasuredNetwork 
  * shared address, and the limits on new connections from it.
  */
 function stockNetwork(options: StackOptions, { clock }: StackDeps): MeasuredNetwork {
-  const { privateKey, listen, maxPeers, version, forkDigest, handler, watch } = options;
+  const { privateKey, host, maxPeers, version, forkDigest, handler, watch } = options;
   const topic = formatTopic(MEASURED_TOPIC, forkDigest);
   const { maxSizeBytes } = topicProfile(MEASURED_TOPIC);
   let libp2p: Awaited<ReturnType<typeof create>> | null = null;
@@ -135,7 +138,7 @@ function stockNetwork(options: StackOptions, { clock }: StackDeps): MeasuredNetw
       start: false,
       privateKey: parsePrivateKey(privateKey),
       nodeInfo: { name: "stock", version, userAgent: `stock/${version}` },
-      addresses: { listen: [listen] },
+      addresses: { listen: [listenOn(host)] },
       transports: [tcp()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
@@ -204,6 +207,10 @@ function stockNetwork(options: StackOptions, { clock }: StackDeps): MeasuredNetw
     },
     penalize: () => {},
   };
+}
+
+function listenOn(host: string): string {
+  return `/ip4/${host}/tcp/0`;
 }
 
 function required(address: string | undefined): string {
