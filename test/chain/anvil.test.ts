@@ -1,97 +1,34 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { getContractAddress } from "viem";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/log.ts";
-import { type Chain, createChain } from "../../src/chain/chain.ts";
-import { SlashingProtection } from "../../src/chain/slashing_protection.ts";
-import { leafOf } from "../../src/execution/contract.ts";
+import { deployMessageBus, leafOf } from "../../src/execution/contract.ts";
 import { formTriggeredExit } from "../../src/execution/form.ts";
 import { MessageTree } from "../../src/execution/message_tree.ts";
 import { anvilAccount } from "../../src/lab/anvil.ts";
 import { TriggeredExitPool } from "../../src/pool/triggered_exits.ts";
-import { DEFAULT_MESSAGE_BUS_PARAMETERS, FORKS_AT_GENESIS } from "../../src/spec/config.ts";
 import { TriggeredExit } from "../../src/spec/types.ts";
-import { createGenesisState } from "../../src/state/genesis.ts";
 import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
-import { type DevChain, startDevChain } from "../execution/devchain.ts";
-import { ManualClock } from "./manual_clock.ts";
-import { KEYS, SLOT_MS } from "./network.ts";
+import { createEngine, startDevChain } from "../execution/devchain.ts";
+import { startAnvilChain, WITHDRAWAL_ACCOUNT } from "./anvil_chain.ts";
+import { KEYS } from "./network.ts";
 
-const DEADLINE_MS = 20_000;
 const VALIDATOR = 11;
 
-let dev: DevChain;
-let clock: ManualClock;
-let chain: Chain;
-const pool = new TriggeredExitPool();
-
-beforeAll(async () => {
-  dev = await startDevChain();
-  const genesisTime = dev.base.timestamp + 2;
-  const address = Buffer.from(anvilAccount(1).address.slice(2), "hex");
-  const { config, state } = createGenesisState(
-    {
-      chain: {
-        ...FORKS_AT_GENESIS,
-        SHARD_COMMITTEE_PERIOD: 0,
-        SLOT_DURATION_MS: SLOT_MS,
-        SECONDS_PER_SLOT: SLOT_MS / 1000,
-      },
-      messageBus: { ...DEFAULT_MESSAGE_BUS_PARAMETERS, MESSAGE_BUS_FORK_EPOCH: 0 },
-    },
-    {
-      validators: KEYS.map(({ pubkey }) => ({
-        pubkey,
-        withdrawalCredentials: Uint8Array.from([1, ...new Uint8Array(11), ...address]),
-      })),
-      genesisTime,
-      latestPayload: dev.base,
-    },
-  );
-  clock = new ManualClock(genesisTime * 1000);
-  chain = createChain({
-    config,
-    anchorState: state,
-    engine: dev.engine,
-    network: {
-      publishBlock: async () => {},
-      publishAttestation: async () => {},
-      requestBlocksByRange: async () => [],
-      requestBlocksByRoot: async () => [],
-      requestStatus: () => Promise.reject(new Error("no peers")),
-      peerIds: () => [],
-      reportPeer: () => {},
-    },
-    packTriggeredExits: (packState) => pool.pack(packState, new Set()),
-    protection: new SlashingProtection(null),
-    validators: new Map(KEYS.map(({ secretKey }, i) => [i, secretKey])),
-    clock,
-    logger: silentLogger,
-  });
-  chain.start();
+let resources: AsyncDisposableStack;
+beforeEach(() => {
+  resources = new AsyncDisposableStack();
 });
-
-afterAll(async () => {
-  await chain.stop();
-  await dev.anvil.stop();
-});
-
-/** The block of the next slot, as soon as it is the head. */
-function nextSlot(): Promise<void> {
-  const slot = chain.slots.currentSlot + 1;
-  return new Promise((resolve, reject) => {
-    const cancel = systemClock.after(DEADLINE_MS, () => reject(new Error(`No block at slot ${slot}`)));
-    chain.events.once("head", () => {
-      cancel();
-      resolve();
-    });
-    clock.advanceTo(chain.slots.slotStartMs(slot));
-  });
-}
+afterEach(() => resources.disposeAsync());
 
 it("chain on anvil: carries a message of the contract into a block and an exit, and finalizes it", async () => {
+  const dev = await startDevChain();
+  resources.defer(() => dev.anvil.stop());
+  const pool = new TriggeredExitPool();
+  const { chain, nextSlot } = await startAnvilChain(dev.engine, dev.contract, (state) => pool.pack(state, new Set()));
+  resources.defer(() => chain.stop());
   await nextSlot();
   const { pubkey } = KEYS[VALIDATOR] as (typeof KEYS)[0];
-  await dev.submit(pubkey, { sender: 1 });
+  await dev.submit(pubkey, { sender: WITHDRAWAL_ACCOUNT });
   await nextSlot();
   expect(chain.head.optimistic).toBe(false);
   const { blockHash, messageBusRoot } = chain.head.payload;
@@ -124,4 +61,23 @@ it("chain on anvil: carries a message of the contract into a block and an exit, 
   for (let slot = 0; slot < 64 && chain.finalized.epoch === 0; slot++) await nextSlot();
   expect(finalized).toEqual([VALIDATOR]);
   expect(chain.views().finalized.getValidator(VALIDATOR)?.exitEpoch).toBeLessThan(100);
+});
+
+it("chain on anvil: goes on without messages until the contract is deployed", async () => {
+  const { anvil } = await startDevChain();
+  resources.defer(() => anvil.stop());
+  const { address, privateKey } = anvilAccount(5);
+  const contract = getContractAddress({ from: address, nonce: 0n });
+  const { chain, nextSlot } = await startAnvilChain(createEngine(anvil, contract), contract, () => []);
+  resources.defer(() => chain.stop());
+  await nextSlot();
+  await nextSlot();
+  expect(chain.head).toMatchObject({ slot: 2, optimistic: false });
+  expect(chain.head.payload.messageBusRoot).toEqual(new Uint8Array(32));
+
+  await deployMessageBus(anvil.url, privateKey, { clock: systemClock, timeoutMs: 10_000, onSent: nextSlot });
+  const emptyRoot = new MessageTree().rootAt(0);
+  expect(chain.head).toMatchObject({ slot: 3, optimistic: false });
+  expect(chain.head.payload.messageBusRoot).toEqual(emptyRoot);
+  expect(chain.views().head.roots.has(emptyRoot)).toBe(true);
 });
