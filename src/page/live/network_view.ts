@@ -20,6 +20,9 @@ const SETTLED_MS = 1_500;
 const PLAY_MS = 4_000;
 /** Steps of the slider. */
 const SLIDER_STEPS = 1_000;
+/** Up to so many nodes are labelled, to their right: room that is kept free there, as a share of the width. */
+const MAX_LABELLED = 60;
+const LABEL_SHARE = 0.16;
 /** Up to so many nodes stand on a circle, in the order of their names. */
 const MAX_ON_CIRCLE = 16;
 
@@ -216,7 +219,8 @@ class Layout {
     const { links } = model;
     if (names === this.#names && states === this.#states && links === this.#links) return this.#graph;
     if (names !== this.#names || !this.#isPlaced) {
-      this.#points = pointsOf(nodes, links);
+      const width = nodes.length <= MAX_LABELLED ? 1 - LABEL_SHARE : 1;
+      this.#points = pointsOf(nodes, links).map(([x, y]) => [x * width, y]);
       this.#isPlaced = links.length > 0;
     }
     [this.#names, this.#states, this.#links] = [names, states, links];

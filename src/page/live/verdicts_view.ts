@@ -71,10 +71,10 @@ function newestRows({ verdicts, verdictCount }: Model) {
       key,
       cells: [
         timeOfDay(timeMs),
-        node,
+        { text: node, class: "nowrap" },
         { text: `${RESULT_WORDS[result]} ${code}`, class: result },
         pubkey === null ? "no operation" : { text: shorten(pubkey), class: "code", title: pubkey },
-        from === null ? source : `gossip, ${shortPeerId(from)}`,
+        { text: from === null ? source : `gossip, ${shortPeerId(from)}`, class: "nowrap" },
         duration(elapsedMs),
       ],
     }));
