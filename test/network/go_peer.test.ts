@@ -1,13 +1,12 @@
-import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import { compressBlock } from "../../src/network/encoding.ts";
 import type { GossipHandler } from "../../src/network/network.ts";
+import { BUILD_TIMEOUT_MS, buildGoPeer, GO_MINOR_VERSION, hasGo, startGoPeer } from "./go_peer/go_peer.ts";
+import { type FloodName, flood, prepareFlood } from "./guard/floods.ts";
 import {
   ACCEPT,
   DIGEST,
@@ -20,13 +19,7 @@ import {
   type TestNode,
   until,
 } from "./nodes.ts";
-
-/** A first build compiles all of go-libp2p. */
-const BUILD_TIMEOUT_MS = 280_000;
-/** What go-libp2p asks for; an older one would have to download a toolchain first. */
-const GO_MINOR_VERSION = 26;
-const goVersion = /go1\.(\d+)/.exec(spawnSync("go", ["version"], { encoding: "utf8" }).stdout ?? "")?.[1];
-const hasGo = Number(goVersion ?? 0) >= GO_MINOR_VERSION;
+import { startRawPeer } from "./raw_peer.ts";
 
 /** The machine may be busy with other tests. */
 const BRISK_DEADLINE_MS = 30_000;
@@ -36,68 +29,34 @@ function numbered(i: number): Uint8Array {
   return seededRandom(i).bytes(1132);
 }
 
+const wireOf = (i: number) => compressBlock(numbered(i));
+const hexOf = (data: Uint8Array) => Buffer.from(data).toString("hex");
+
 const spentOf = (node: TestNode, kind: string) => node.network.peers()[0]?.guard[kind] ?? 0;
 
 /** go-libp2p-pubsub drops by default what comes on top of 32 RPCs that wait for a peer: two batches of these, and IDONTWANTs. */
 const GO_BATCH = 8;
 
-interface GoEvent {
-  readonly event: string;
-  readonly peer?: string;
-  readonly data?: string;
-  readonly score?: number;
-  readonly protocol?: string;
-  readonly message?: string;
-}
-
-interface GoPeer {
-  readonly events: GoEvent[];
-  has(event: string, fields?: Partial<GoEvent>): boolean;
-  publish(data: Uint8Array): void;
-}
-
 let dir: string;
+let program: string;
 
-function startGoPeer(node: TestNode): GoPeer {
-  const [address = ""] = node.network.multiaddrs();
-  const child: ChildProcessWithoutNullStreams = spawn(join(dir, "go_peer"), [
-    "--connect",
-    address,
-    "--topic",
-    EXIT_TOPIC,
-  ]);
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  stopAfterTest({
-    stop: () => {
-      child.kill("SIGKILL");
-      return exited;
-    },
-  });
-  const events: GoEvent[] = [];
-  createInterface(child.stdout).on("line", (line) => events.push(JSON.parse(line) as GoEvent));
-  return {
-    events,
-    has: (event, fields = {}) =>
-      events.some((told) => told.event === event && Object.entries(fields).every(([k, v]) => told[k as "data"] === v)),
-    publish: (data) => child.stdin.write(`${Buffer.from(data).toString("hex")}\n`),
-  };
-}
+const startGo = (node: TestNode) => stopAfterTest(startGoPeer(program, node.network.multiaddrs()[0] ?? "", EXIT_TOPIC));
 
-const title = hasGo
+const isThere = hasGo();
+const title = isThere
   ? "go-libp2p-pubsub peer"
   : `go-libp2p-pubsub peer (skipped: Go 1.${GO_MINOR_VERSION} is not installed)`;
-describe.skipIf(!hasGo)(title, () => {
+describe.skipIf(!isThere)(title, () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "msgbus-go-peer-"));
-    const cwd = join(import.meta.dirname, "go_peer");
-    await promisify(execFile)("go", ["build", "-o", join(dir, "go_peer"), "."], { cwd, timeout: BUILD_TIMEOUT_MS });
+    program = await buildGoPeer(dir);
   }, BUILD_TIMEOUT_MS);
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
   it("is grafted, hears and is heard, and neither side scores the other down", async () => {
     const node = await startNode({ handler: ACCEPT });
     const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
-    const go = startGoPeer(node);
+    const go = startGo(node);
     await until("it is in the mesh", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
     await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
 
@@ -123,7 +82,7 @@ describe.skipIf(!hasGo)(title, () => {
       bad.equals(data) ? { result: "reject", code: "BAD_COUNT" } : ACCEPT(data, context);
     const node = await startNode({ handler: judge });
     const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
-    const go = startGoPeer(node);
+    const go = startGo(node);
     await until("all are meshed", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
     await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
     go.publish(bad);
@@ -140,7 +99,7 @@ describe.skipIf(!hasGo)(title, () => {
       const COUNT = 2000;
       const node = await startNode({ handler: ACCEPT });
       const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
-      const go = startGoPeer(node);
+      const go = startGo(node);
       await until("all are meshed", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
       await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
       const heard = () => go.events.filter(({ event }) => event === "message").length;
@@ -162,9 +121,43 @@ describe.skipIf(!hasGo)(title, () => {
     2 * BRISK_DEADLINE_MS,
   );
 
+  it("stays, and is served, while others flood the same node", async () => {
+    const KINDS: readonly FloodName[] = [
+      "messages",
+      "IHAVE",
+      "GRAFT in backoff",
+      "IDONTWANT",
+      "frames that do not decode",
+    ];
+    const honest = new Set(KINDS.flatMap((_, i) => [wireOf(i), wireOf(KINDS.length + i)].map(hexOf)));
+    const judge: GossipHandler = (data, context) => (honest.has(hexOf(data)) ? ACCEPT : IGNORE)(data, context);
+    const node = await startNode({ handler: judge });
+    const behind = await startNode({ handler: ACCEPT, bootnodes: [node] });
+    const go = startGo(node);
+    await until("all are meshed", () => node.network.meshPeerCount(EXIT, DIGEST) === 2);
+    await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
+    for (const [i, kind] of KINDS.entries()) {
+      const attacker = await startRawPeer();
+      const connection = await attacker.connect(node);
+      const flooded = flood(prepareFlood(kind), attacker.sendBytes, () => connection.status !== "open");
+      go.publish(wireOf(i));
+      await behind.network.publish(EXIT, DIGEST, numbered(KINDS.length + i));
+      await until("each hears the other", () => {
+        const heard = go.events.filter(({ event }) => event === "message").length;
+        return heard === i + 1 && behind.verdicts.length === i + 1;
+      });
+      await flooded;
+      await until("the attacker is gone", () => node.network.peers().length === 2);
+    }
+    const hungUp = Object.values(node.network.disconnects()).reduce((sum, count) => sum + count, 0);
+    expect(hungUp).toBe(KINDS.length);
+    expect(go.events.filter(({ event }) => ["disconnected", "prune", "reject", "error"].includes(event))).toEqual([]);
+    expect(node.network.peers().every(({ score }) => score >= 0)).toBe(true);
+  });
+
   it("stays when it is a block ahead of us, and brings the 500 exits of that block", async () => {
     const node = await startNode({ handler: IGNORE });
-    const go = startGoPeer(node);
+    const go = startGo(node);
     await until("we are in its mesh", () => go.has("graft", { peer: node.network.peerId }));
     for (let i = 0; i < 500; i++) {
       go.publish(compressBlock(numbered(i)));
