@@ -201,7 +201,7 @@ function list({ json }: FuzzFlags): void {
 
 /** The same attack again, byte for byte as far as the target lets it. */
 function commandOf(flags: FuzzFlags, attack: string): string {
-  const { seed, seconds, rate, peer, network, state, finalizedState, valid, metrics, allowRemote, canary } = flags;
+  const { seed, seconds, rate, honestNodes, peer, network, state, finalizedState, valid, metrics } = flags;
   const given: Record<string, string | undefined> = {
     peer,
     network,
@@ -212,18 +212,19 @@ function commandOf(flags: FuzzFlags, attack: string): string {
   };
   return [
     `msgbus fuzz --attack ${attack} --seed ${seed} --seconds ${seconds / 1000} --rate ${rate}`,
+    ...(peer === undefined ? [`--honest-nodes ${honestNodes}`] : []),
     ...Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`])),
-    ...(allowRemote ? ["--allow-remote"] : []),
-    ...(canary ? ["--canary"] : []),
+    ...(flags.allowRemote ? ["--allow-remote"] : []),
+    ...(flags.canary ? ["--canary"] : []),
   ].join(" ");
 }
 
 function summaryLine({ totals }: RunReport): string {
-  const { attacks, failed, skipped, rpcs, messages, identities, invalidForwarded } = totals;
+  const { attacks, failed, skipped, rpcs, messages, identities, validatorCalls, invalidForwarded } = totals;
   const made = attacks - skipped;
   return (
     `${made - failed} of ${made} attacks met a sound target${skipped > 0 ? `, ${skipped} could not be made` : ""}. Sent ${rpcs} RPCs with ${messages} messages from ` +
-    `${identities} identities; ${invalidForwarded} invalid messages were forwarded.`
+    `${identities} identities; ${validatorCalls} were judged, ${invalidForwarded} invalid ones forwarded.`
   );
 }
 

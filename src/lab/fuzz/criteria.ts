@@ -36,11 +36,15 @@ const LATENCY_FLOOR_MS = 100;
 /** The goal's 100 ms, and the time between two looks that is part of the figure: 10 ms of prom-client's, 5 of our probe's. */
 const EVENT_LOOP_LIMIT_MS = 100 + 10;
 const HEAP_LIMIT_BYTES = 16 * 1024 * 1024;
+/** What many identities get judged together fills the caches of known messages, which are bounded by number. */
+const MANY_VERDICTS = 10_000;
+const FULL_CACHES_BYTES = 64 * 1024 * 1024;
 
 export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">): Criterion[] {
   const { honest, target, sent } = report;
   const { before, during, after } = honest.phases;
   const allowedMs = Math.max(LATENCY_FACTOR * (before.p99Ms ?? 0), LATENCY_FLOOR_MS);
+  const heapLimitBytes = (report.validatorCalls ?? 0) > MANY_VERDICTS ? FULL_CACHES_BYTES : HEAP_LIMIT_BYTES;
   const stayedTooLong = report.firstHungUpMs === null || (report.longestStayMs ?? 0) > HANG_UP_LIMIT_MS;
   const failures: Partial<Record<Criterion, boolean>> = {
     DEAD: !target.alive,
@@ -54,7 +58,7 @@ export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">
     REDIAL_TAKEN: attack.hangsUp && report.redialRefused === false,
     TOO_MANY_VERDICTS: attack.hangsUp && (report.validatorCalls ?? 0) > VERDICTS_LIMIT * sent.identities,
     EVENT_LOOP: (target.longestStallMs ?? target.eventLoopMaxMs ?? 0) > EVENT_LOOP_LIMIT_MS,
-    HEAP: target.heapIsLive && (target.heapGrowthBytes ?? 0) > HEAP_LIMIT_BYTES,
+    HEAP: target.heapIsLive && (target.heapGrowthBytes ?? 0) > heapLimitBytes,
     ATTACK_FAULT: report.faults.length > 0,
   };
   return (Object.keys(CRITERIA) as Criterion[]).filter((criterion) => failures[criterion] === true);

@@ -21,6 +21,8 @@ export interface RunTotals {
   readonly messages: number;
   readonly bytes: number;
   readonly identities: number;
+  /** Of the targets that told. */
+  readonly validatorCalls: number;
   readonly invalidForwarded: number;
 }
 
@@ -34,6 +36,7 @@ export function totalsOf(reports: readonly AttackReport[]): RunTotals {
     messages: sum(({ sent }) => sent.messages),
     bytes: sum(({ sent }) => sent.bytes),
     identities: sum(({ sent }) => sent.identities),
+    validatorCalls: sum(({ validatorCalls }) => validatorCalls ?? 0),
     invalidForwarded: sum(invalidOf),
   };
 }
@@ -106,11 +109,13 @@ export function tableRow(report: AttackReport): string {
   return [report.attack.padEnd(NAME_WIDTH), ...cells, `  ${outcomeOf(report)}`].join("");
 }
 
-function outcomeOf({ failed, skipped, sent, target }: AttackReport): string {
+function outcomeOf({ failed, skipped, sent, target, neighbours }: AttackReport): string {
   if (skipped !== null) return `skipped: ${skipped}`;
   const reasons = Object.keys(target.disconnects).join(" ");
   const busy = failed.length > 0 && sent.stallMs > BUSY_MS ? `; this machine was busy: ${whole(sent.stallMs)} ms` : "";
-  const outcome = (failed.length === 0 ? "sound" : failed.join(" ")) + busy;
+  const network =
+    neighbours === null ? "" : `; ${Math.floor(100 * neighbours.delivered)} % at ${neighbours.nodes} other nodes`;
+  const outcome = (failed.length === 0 ? "sound" : failed.join(" ")) + network + busy;
   return reasons === "" ? outcome : `${outcome} (${reasons})`;
 }
 
