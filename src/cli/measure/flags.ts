@@ -42,6 +42,7 @@ export interface MeasureFlags {
   bandwidth: string;
   loss: number;
   churn: number;
+  netns: boolean;
   stack: StackName;
   attack: MeasuredAttack[];
   attackRate: number;
@@ -94,6 +95,7 @@ export function addRunOptions(command: Command): Command {
       bounded(parsePositiveInteger, 1, MAX_ATTACK_RATE),
       1000,
     )
+    .option("--netns", "each process in a network namespace, with an address of its own (Linux)", false)
     .option("--seed <n>", "chooses identities, topology, publishers, chance on links", parseNonNegativeInteger, 1)
     .addOption(secondsOption("--deadline <s>", "from publishing: later is not delivered", 5, parsePositiveSecondsToMs))
     .option("--repeat <n>", "runs, with seeds from --seed on", bounded(parsePositiveInteger, 1, MAX_REPEATS), 1)
@@ -124,6 +126,7 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
     bandwidth,
     loss,
     churn,
+    netns,
     stack,
     attack,
     attackRate,
@@ -155,6 +158,7 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
     bandwidth,
     loss,
     churn,
+    netns,
     stack,
     attacks: attack,
     attackRate,
@@ -175,6 +179,7 @@ export function commandOf(params: MeasureParams): string {
     bandwidth,
     loss,
     churn,
+    netns,
     stack,
     attacks,
     attackRate,
@@ -185,6 +190,7 @@ export function commandOf(params: MeasureParams): string {
   return (
     `msgbus measure --nodes ${nodes} --rate ${rate} --messages ${messages} --topology ${topology} --degree ${degree} ` +
     `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --stack ${stack} --seed ${seed} --deadline ${deadlineMs / 1000}` +
+    (netns ? " --netns" : "") +
     (attacked === "" ? "" : `${attacked} --attack-rate ${attackRate}`)
   );
 }

@@ -14,6 +14,8 @@ export interface LinkPlan {
 }
 
 export interface LinkSetup {
+  /** Where the links listen. */
+  readonly host: string;
   readonly links: readonly LinkPlan[];
   /** Of each node, bytes a millisecond; null: no limit. */
   readonly uploadBytesPerMs: number | null;
@@ -32,7 +34,7 @@ let startedCpu = process.cpuUsage();
 
 export const methods = {
   /** Resolves to the ports to dial, in the links' order. */
-  async open({ links: plans, uploadBytesPerMs, seed }: LinkSetup): Promise<number[]> {
+  async open({ host, links: plans, uploadBytesPerMs, seed }: LinkSetup): Promise<number[]> {
     const uplinks = new Map<number, Uplink>();
     const uplinkOf = (node: number) => {
       if (uploadBytesPerMs === null) return null;
@@ -47,13 +49,13 @@ export const methods = {
           { clock: systemClock, random: randomFor(seed, `link ${from}-${to}`), meter },
         ),
     );
-    return Promise.all(links.map((link) => link.listen()));
+    return Promise.all(links.map((link) => link.listen(host)));
   },
 
   /** Where the dialed node of a link listens. */
-  target({ link, port }: { link: number; port: number }): void {
-    const target = links[link];
-    if (target !== undefined) target.targetPort = port;
+  target({ link, host, port }: { link: number; host: string; port: number }): void {
+    const shaped = links[link];
+    if (shaped !== undefined) shaped.target = { host, port };
   },
 
   startUsage(_: null): void {

@@ -53,6 +53,8 @@ export interface MeasuredNodeOptions {
   readonly stack: StackName;
   /** libp2p's protobuf form. */
   readonly privateKey: Uint8Array;
+  /** IPv4 address to listen on. */
+  readonly host?: string;
   readonly maxPeers: number;
   readonly version: string;
 }
@@ -75,7 +77,10 @@ export class MeasuredNode {
   #delivered = 0;
   #cancelSweep: () => void = () => {};
 
-  constructor({ stack, privateKey, maxPeers, version }: MeasuredNodeOptions, deps: MeasuredNodeDeps) {
+  constructor(
+    { stack, privateKey, host = "127.0.0.1", maxPeers, version }: MeasuredNodeOptions,
+    deps: MeasuredNodeDeps,
+  ) {
     const { views, tracer, clock, random, log = silentLogger } = deps;
     const { config } = views.state;
     const { forkDigest, view } = views;
@@ -84,7 +89,7 @@ export class MeasuredNode {
       stack,
       {
         privateKey,
-        listen: "/ip4/127.0.0.1/tcp/0",
+        host,
         maxPeers: maxPeers + SPARE_PEERS,
         version,
         forkDigest,

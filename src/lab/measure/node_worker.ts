@@ -28,6 +28,8 @@ export interface NodeSetup {
   /** Which of the run's. */
   readonly process: number;
   readonly stack: StackName;
+  /** Where its nodes listen. */
+  readonly host: string;
   /** By index in the run; each with 32 bytes of private key, hex. */
   readonly nodes: readonly { readonly index: number; readonly key: string; readonly maxPeers: number }[];
   /** Of all nodes of the run. */
@@ -120,10 +122,10 @@ class Host {
       topics: [this.topic],
     };
     const tracer = this.#setup.trace ? createTracer(options) : null;
-    const { seed, stack, version } = this.#setup;
+    const { seed, stack, host, version } = this.#setup;
     const privateKey = privateKeyToProtobuf(privateKeyFromRaw(Buffer.from(plan.key, "hex")));
     const node = new MeasuredNode(
-      { stack, privateKey, maxPeers: plan.maxPeers, version },
+      { stack, privateKey, host, maxPeers: plan.maxPeers, version },
       {
         views: this.#views,
         tracer,

@@ -22,6 +22,8 @@ export interface MeasureParams {
   readonly loss: number;
   /** Chance a second that a node leaves, to come back after `CHURN_DOWN_MS`. */
   readonly churn: number;
+  /** Each process in a network namespace, with an address of its own. */
+  readonly netns: boolean;
   readonly stack: StackName;
   readonly attacks: readonly MeasuredAttack[];
   /** RPCs a second, of each attack. */

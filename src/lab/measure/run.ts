@@ -15,6 +15,7 @@ import type { MeasuredAttack } from "./attacks.ts";
 import { processCount, readMachine } from "./capacity.ts";
 import type { LinkMethods } from "./link_worker.ts";
 import { isShaped, parseBandwidth, parseLatency, placeNodes, shapeOf } from "./links/model.ts";
+import { HERE, NetworkNamespaces, type Place } from "./netns.ts";
 import { EXITS_FILE, type NodeMethods } from "./node_worker.ts";
 import { type MeasureParams, randomFor } from "./params.ts";
 import { type ChurnEvent, planRun, type RunPlan } from "./plan.ts";
@@ -93,6 +94,7 @@ class Run {
   readonly #processes: NodeProcess[] = [];
   readonly #events: TraceEvent[] = [];
   readonly #away = new Set<number>();
+  #namespaces: NetworkNamespaces | null = null;
   #linkWorker: WorkerProcess<LinkMethods> | null = null;
   /** Of shaped links, in the topology's order. */
   #linkPorts: readonly number[] = [];
@@ -141,6 +143,14 @@ class Run {
     return join(this.#paths.dir, `trace.${index}.ndjson`);
   }
 
+  get #hub(): Place {
+    return this.#namespaces?.hub ?? HERE;
+  }
+
+  #place(process: number): Place {
+    return this.#namespaces?.places[process] ?? HERE;
+  }
+
   #nowMs(): number {
     return this.#deps.clock.monotonicMs() - this.#epochMonotonicMs;
   }
@@ -155,14 +165,15 @@ class Run {
     const { seed, stack } = this.#params;
     const { dir } = this.#paths;
     const total = this.#plan.publications.length;
-    const { attacks, attackRate } = this.#params;
+    const { attacks, attackRate, netns } = this.#params;
+    if (netns) this.#namespaces = await NetworkNamespaces.open(processes);
     const validCount = total + attacks.length * ATTACK_SHARE;
     const nowS = Math.floor(clock.nowMs() / 1000);
     const own = makeOwnNetwork(validCount, nowS);
     await writeNetworkDir(dir, { network: own.network, genesisState: own.finalized, bootnodes: [], deployBlock: 0 });
     await writeFile(join(dir, EXITS_FILE), Buffer.concat(own.fixture.valid.slice(0, total)));
     if (attacks.length > 0) {
-      this.#attackWorker = new WorkerProcess<AttackMethods>("attack_worker", clock);
+      this.#attackWorker = new WorkerProcess<AttackMethods>("attack_worker", clock, this.#hub.enter);
       await this.#attackWorker.call("setup", { validCount, nowS, seed, rate: attackRate });
     }
 
@@ -172,7 +183,7 @@ class Run {
     const neighbours = neighboursOf(this.#topology);
     for (const process of range(processes)) {
       const nodes = range(this.#topology.nodes).filter((node) => node % processes === process);
-      const worker = new WorkerProcess<NodeMethods>("node_worker", clock);
+      const worker = new WorkerProcess<NodeMethods>("node_worker", clock, this.#place(process).enter);
       this.#processes.push({ worker, nodes, has: new Set(nodes), clock: { offsetMs: 0, errorMs: 0 } });
     }
     for (const process of this.#processes) process.clock = await process.worker.readClock();
@@ -185,6 +196,7 @@ class Run {
           tracePath: this.#partPath(index),
           process: index,
           stack,
+          host: this.#place(index).host,
           nodes: nodes.map((node) => ({
             index: node,
             key: this.#keys[node] as string,
@@ -223,8 +235,9 @@ class Run {
     if (isShaped(this.#params)) {
       const model = parseLatency(latency);
       const cities = placeNodes(model, nodes, randomFor(seed, "cities"));
-      this.#linkWorker = new WorkerProcess<LinkMethods>("link_worker", this.#deps.clock);
+      this.#linkWorker = new WorkerProcess<LinkMethods>("link_worker", this.#deps.clock, this.#hub.enter);
       this.#linkPorts = await this.#linkWorker.call("open", {
+        host: this.#hub.host,
         links: links.map(([from, to]) => ({
           nodes: [from, to],
           shape: shapeOf(model, loss, cities === null ? null : [cities[from] as number, cities[to] as number]),
@@ -239,7 +252,8 @@ class Run {
 
   /** Tells the shaped link where its dialed node listens. */
   async #aim([, to]: Link, link: number): Promise<void> {
-    await this.#linkWorker?.call("target", { link, port: socketAddress(this.#addresses[to] as string).port });
+    const { host, port } = socketAddress(this.#addresses[to] as string);
+    await this.#linkWorker?.call("target", { link, host, port });
   }
 
   async #dial(links: readonly Link[]): Promise<void> {
@@ -258,7 +272,9 @@ class Run {
   #pathOf(link: Link): string {
     const address = this.#addresses[link[1]] as string;
     const port = this.#linkPorts[this.#linkIndices.get(link) ?? -1];
-    return port === undefined ? address : address.replace(/\/tcp\/\d+\//, `/tcp/${port}/`);
+    return port === undefined
+      ? address
+      : address.replace(/^\/ip4\/[^/]+\/tcp\/\d+\//, `/ip4/${this.#hub.host}/tcp/${port}/`);
   }
 
   async #untilMeshed(): Promise<void> {
@@ -395,6 +411,7 @@ class Run {
   async stop(): Promise<void> {
     const workers = [...this.#processes.map(({ worker }) => worker), this.#linkWorker, this.#attackWorker];
     const results = await Promise.allSettled(workers.map((worker) => worker?.stop()));
+    await this.#namespaces?.close();
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined)
       throw new CodedError("WORKER_LOST", `A process did not stop: ${errorMessage(failed.reason)}`);

@@ -55,11 +55,15 @@ export class WorkerProcess<M extends Methods> {
   #exited: CodedError | null = null;
   #stopping = false;
 
-  /** @param name the module's name in this folder, which calls `serve` with the methods `M`. */
-  constructor(name: string, clock: Clock) {
+  /**
+   * @param name the module's name in this folder, which calls `serve` with the methods `M`.
+   * @param enter what stands before the program, to run it elsewhere; it must become the program, not start it.
+   */
+  constructor(name: string, clock: Clock, enter: readonly string[] = []) {
     this.#clock = clock;
     const file = new URL(`${name}${extname(import.meta.url)}`, import.meta.url);
-    this.#child = fork(file, { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const [execPath = process.execPath, ...execArgv] = enter.length === 0 ? [] : [...enter, process.execPath];
+    this.#child = fork(file, { execPath, execArgv, stdio: ["ignore", "ignore", "inherit", "ipc"] });
     this.#child.on("message", (answer: Answer) => this.#onAnswer(answer));
     this.#child.on("error", (error) => this.#onExit(error.message));
     this.#child.on("exit", (code, signal) => this.#onExit(signal ?? `exit code ${code}`));

@@ -12,6 +12,7 @@ export const PARAMS: MeasureParams = {
   bandwidth: "none",
   loss: 0,
   churn: 0,
+  netns: false,
   stack: "msgbus",
   attacks: [],
   attackRate: 500,

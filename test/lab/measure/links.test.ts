@@ -23,8 +23,8 @@ async function linked(
   await once(server, "listening");
   const meter = { chunks: 0, retransmissions: 0, late: () => {} };
   const link = new ShapedLink({ shape, uplinks }, { clock: systemClock, random: seededRandom(1), meter });
-  link.targetPort = (server.address() as { port: number }).port;
-  const port = await link.listen();
+  link.target = { host: "127.0.0.1", port: (server.address() as { port: number }).port };
+  const port = await link.listen("127.0.0.1");
   const accepted = once(server, "connection");
   const near = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   const [far] = (await accepted) as [Socket];

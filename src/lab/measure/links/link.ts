@@ -152,7 +152,7 @@ export class ShapedLink {
   readonly #deps: LinkDependencies;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #targetPort = 0;
+  #target = { host: "127.0.0.1", port: 0 };
 
   constructor(options: LinkOptions, deps: LinkDependencies) {
     this.#options = options;
@@ -161,21 +161,21 @@ export class ShapedLink {
   }
 
   /** Resolves to the port that the dialing node must dial. */
-  listen(): Promise<number> {
+  listen(host: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(0, "127.0.0.1", () => resolve((this.#server.address() as { port: number }).port));
+      this.#server.listen(0, host, () => resolve((this.#server.address() as { port: number }).port));
     });
   }
 
   /** Where the dialed node listens; it changes when that node comes back. */
-  set targetPort(port: number) {
-    this.#targetPort = port;
+  set target(target: { readonly host: string; readonly port: number }) {
+    this.#target = target;
   }
 
   #onDialed(near: Socket): void {
     const { shape, uplinks } = this.#options;
-    const far = connect({ port: this.#targetPort, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
+    const far = connect({ ...this.#target, noDelay: true, allowHalfOpen: true });
     const directions = [
       new Direction(shape, uplinks[0], near, far, this.#deps),
       new Direction(shape, uplinks[1], far, near, this.#deps),
