@@ -1,7 +1,7 @@
 /** Head and finality as the whole network has them. */
 import { card, tiles } from "./dom.ts";
 import { plural, shorten } from "./text.ts";
-import type { View } from "./view.ts";
+import { type View, whenChanged } from "./view.ts";
 
 export function chainView(): View {
   const figures = tiles(["Head slot", "Finalized epoch", "Nodes", "Verdicts", "Exits in blocks", "Exits waiting"]);
@@ -9,7 +9,7 @@ export function chainView(): View {
   element.classList.add("wide");
   return {
     element,
-    update(model) {
+    update: whenChanged((model) => {
       const { head, finalizedEpoch, network } = model;
       const nodes = [...model.nodes.values()].filter(({ kind }) => kind === "node");
       const running = nodes.filter(({ isRunning }) => isRunning).length;
@@ -31,7 +31,7 @@ export function chainView(): View {
       const final = included.filter(({ finalMs }) => finalMs !== null).length;
       figures.set("Exits in blocks", String(included.length), `${final} final`);
       figures.set("Exits waiting", String(accepted.length - included.length), "accepted, in no block yet");
-    },
+    }),
   };
 }
 

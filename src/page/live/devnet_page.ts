@@ -11,6 +11,7 @@ import { nodesView } from "./nodes_view.ts";
 import type { Page } from "./page.ts";
 import { pollNode } from "./poll_node.ts";
 import { openEvents } from "./source.ts";
+import { byName } from "./text.ts";
 import { verdictsView } from "./verdicts_view.ts";
 import type { View } from "./view.ts";
 
@@ -77,7 +78,7 @@ export function devnetPage(): Page {
 
 function setNodeChoices(chooser: HTMLSelectElement, { nodes }: Model): void {
   const names = [...nodes.values()].filter(({ kind }) => kind === "node").map(({ name }) => name);
-  names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  names.sort(byName);
   if (names.join() === [...chooser.options].map(({ value }) => value).join()) return;
   const { value } = chooser;
   chooser.replaceChildren(...names.map((name) => h("option", { value: name }, name)));

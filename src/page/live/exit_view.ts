@@ -2,7 +2,7 @@
 import { card, h, newId, setText } from "./dom.ts";
 import type { ExitRequest, Message, Model } from "./model.ts";
 import { duration, plural, shorten } from "./text.ts";
-import type { View } from "./view.ts";
+import { type View, whenChanged } from "./view.ts";
 
 /** Exits followed on the page: the newest. */
 const FOLLOWED = 5;
@@ -48,6 +48,7 @@ export function exitView(): View {
   const news = h("p", { class: "visually-hidden", "aria-live": "polite" });
   const element = card("Send an exit", form, list, news);
   const followed = new Map<string, FollowedExit>();
+  let isSending = false;
   let suggested = "";
   let announced = "";
 
@@ -67,19 +68,18 @@ export function exitView(): View {
       input.focus();
       return;
     }
-    button.disabled = true;
-    try {
-      const refusal = await requestExit(value);
-      fail(refusal ?? "");
-      if (refusal === null) suggested = input.value = "";
-    } finally {
-      button.disabled = false;
-    }
+    // Not by disabling the button: the keyboard's place would be lost with it.
+    if (isSending) return;
+    isSending = true;
+    const refusal = await requestExit(value);
+    isSending = false;
+    fail(refusal ?? "");
+    if (refusal === null) suggested = input.value = "";
   }
 
   return {
     element,
-    update(model) {
+    update: whenChanged((model) => {
       const next = String(nextFree(model) ?? "");
       // What the reader has typed stays.
       if (input.value === suggested && next !== suggested) suggested = input.value = next;
@@ -106,7 +106,7 @@ export function exitView(): View {
       const state = newest === undefined ? "" : (followed.get(newest.pubkey)?.state ?? "");
       if (state !== announced) setText(news, state);
       announced = state;
-    },
+    }),
   };
 }
 
@@ -175,9 +175,11 @@ class FollowedExit {
 
 function stepsOf(request: ExitRequest, model: Model): Step[] {
   const message = newerThan(request, model.messageOf(request.pubkey));
-  const nodes = [...model.nodes.values()].filter(({ kind }) => kind === "node").length;
+  const nodes = [...model.nodes.values()].filter(({ kind, isRunning }) => kind === "node" && isRunning).length;
   const haveIt = message === null ? [] : nodesThatHave(message);
-  const whole = haveIt.length >= nodes ? (haveIt.at(-1)?.timeMs ?? null) : null;
+  // A node that has the block first says EXIT_INITIATED.
+  const isWhole = haveIt.length >= nodes || (message?.included ?? null) !== null;
+  const whole = isWhole ? (haveIt.at(-1)?.timeMs ?? null) : null;
   const transaction = message?.transaction ?? null;
   return [
     { name: "Asked for", doneMs: request.timeMs, detail: "on this devnet's page" },

@@ -50,8 +50,7 @@ function update(): void {
 }
 
 setState("connecting");
-const close = page.connect(setState);
-addEventListener("pagehide", close);
+page.connect(setState);
 every(UPDATE_MS, update);
 document.addEventListener("visibilitychange", () => {
   update();

@@ -6,7 +6,7 @@ import { mount } from "../charts/mount.ts";
 import { type Graph, networkGraph, networkMoment } from "../charts/network.ts";
 import { card, h, newId, setText, table } from "./dom.ts";
 import type { Message, Model, NodeState } from "./model.ts";
-import { duration, plural, shorten, shortPeerId } from "./text.ts";
+import { byName, duration, plural, shorten, shortPeerId } from "./text.ts";
 import { type CancelTimer, eachFrame, nowMs } from "./time.ts";
 import { RESULT_WORDS } from "./verdicts_view.ts";
 import type { View } from "./view.ts";
@@ -236,7 +236,7 @@ class Layout {
 }
 
 function graphOf(model: Model, layout: Layout): Graph {
-  const nodes = [...model.nodes.values()].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const nodes = [...model.nodes.values()].sort((a, b) => byName(a.name, b.name));
   return layout.of(nodes, model);
 }
 

@@ -1,7 +1,8 @@
 /** All nodes as a table: what the graph shows, in words. */
 import { card, table } from "./dom.ts";
 import type { Model } from "./model.ts";
-import type { View } from "./view.ts";
+import { byName } from "./text.ts";
+import { type View, whenChanged } from "./view.ts";
 
 /** Neighbours named in a cell. */
 const NAMED = 12;
@@ -13,11 +14,11 @@ export function nodesView(): View {
   section.classList.add("wide");
   return {
     element: section,
-    update(model) {
+    update: whenChanged((model) => {
       const neighbours = neighboursOf(model);
       set(
         [...model.nodes.values()]
-          .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }))
+          .sort((a, b) => byName(a.name, b.name))
           .map((node) => ({
             key: node.name,
             cells: [
@@ -31,7 +32,7 @@ export function nodesView(): View {
             ],
           })),
       );
-    },
+    }),
   };
 }
 

@@ -2,7 +2,6 @@
 import type { Model } from "./model.ts";
 import type { NodePoll } from "./poll_node.ts";
 import type { ConnectionState } from "./source.ts";
-import type { CancelTimer } from "./time.ts";
 import type { View } from "./view.ts";
 
 export interface Page {
@@ -13,6 +12,6 @@ export interface Page {
   readonly layout: readonly (View | readonly [left: readonly View[], right: readonly View[]])[];
   /** What stands in no view. */
   update(): void;
-  connect(onState: (state: ConnectionState) => void): CancelTimer;
+  connect(onState: (state: ConnectionState) => void): void;
   readonly poll: NodePoll;
 }

@@ -28,6 +28,13 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** node-2 before node-10. */
+export function byName(a: string, b: string): number {
+  return collator.compare(a, b);
+}
+
 /** The value below which the share of the values lies; null of none. */
 export function percentile(values: readonly number[], share: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
