@@ -41,7 +41,7 @@ const HEAD_FILE = "head.ssz";
 
 export type ReportSink = (report: AttackReport) => void;
 
-/** Runs until the end, or until `signal` aborts between two attacks. Throws a `CodedError` for what cannot be used. */
+/** Runs until the end, or until `signal` aborts: the attack of that time ends early, and is reported. Throws a `CodedError` for what cannot be used. */
 export async function runFuzz(
   options: FuzzOptions,
   onReport: ReportSink,
@@ -62,7 +62,15 @@ export async function runFuzz(
       target ??= await stage.start();
       const fixture = { ...stage.fixture, valid: shareOf(stage.fixture.valid, i, options) };
       const { views, startNeighbours } = stage;
-      const report = await runAttack(attack, options, { target, clock, fixture, witness, views, startNeighbours });
+      const report = await runAttack(attack, options, {
+        target,
+        clock,
+        fixture,
+        witness,
+        views,
+        startNeighbours,
+        signal,
+      });
       reports.push(report);
       onReport(report);
     }

@@ -88,6 +88,8 @@ export interface AttackDependencies {
   /** Honest nodes around the target; null where there can be none. */
   readonly startNeighbours: ((count: number, target: Target) => Promise<Neighbours>) | null;
   readonly clock: Clock;
+  /** Ends the attack early. */
+  readonly signal: AbortSignal;
 }
 
 /** A redial that lives this long was not refused. */
@@ -100,7 +102,7 @@ const PROGRESS_MS = 30_000;
 export async function runAttack(
   attack: Attack,
   plan: AttackPlan,
-  { target, fixture, views, witness, startNeighbours, clock }: AttackDependencies,
+  { target, fixture, views, witness, startNeighbours, clock, signal }: AttackDependencies,
 ): Promise<AttackReport> {
   const share = Math.min(ATTACK_SHARE, Math.floor(fixture.valid.length / 2));
   const forAttack = fixture.valid.slice(fixture.valid.length - share);
@@ -111,6 +113,8 @@ export async function runAttack(
     clock,
   );
   const { context, random, tally } = attackers;
+  const end = () => attackers.end();
+  signal.addEventListener("abort", end);
 
   let neighbours: Neighbours | null = null;
   try {
@@ -198,6 +202,7 @@ export async function runAttack(
     };
     return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
   } finally {
+    signal.removeEventListener("abort", end);
     await Promise.all([attackers.stop(), neighbours?.stop()]);
   }
 }

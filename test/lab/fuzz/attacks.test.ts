@@ -1,6 +1,8 @@
 /** Each attack for a moment, against a real node in a process of its own; and against a canary that must fail. */
 import { expect, test } from "vitest";
+import { untilAborted } from "../../../src/base/abort.ts";
 import { systemClock } from "../../../src/base/clock.ts";
+import type { Attack } from "../../../src/lab/fuzz/attack.ts";
 import { CATALOGUE, selectAttacks } from "../../../src/lab/fuzz/catalogue.ts";
 import { UNTIMED } from "../../../src/lab/fuzz/criteria.ts";
 import { type FuzzOptions, runFuzz } from "../../../src/lab/fuzz/fuzz.ts";
@@ -19,8 +21,11 @@ const MOMENT: Omit<FuzzOptions, "attacks"> = {
   freshTargets: false,
 };
 
-function fuzz(options: Partial<FuzzOptions> & Pick<FuzzOptions, "attacks">): Promise<AttackReport[]> {
-  return runFuzz({ ...MOMENT, ...options }, () => {}, systemClock, new AbortController().signal);
+function fuzz(
+  options: Partial<FuzzOptions> & Pick<FuzzOptions, "attacks">,
+  signal = new AbortController().signal,
+): Promise<AttackReport[]> {
+  return runFuzz({ ...MOMENT, ...options }, () => {}, systemClock, signal);
 }
 
 test("fuzz: no attack gets an invalid message forwarded, an honest one lost, or the node down", async () => {
@@ -39,6 +44,25 @@ test("fuzz: no attack gets an invalid message forwarded, an honest one lost, or 
   expect(reports.filter(({ sent }) => sent.identities === 0 && sent.rpcs === 0)).toEqual([]);
   expect(reports.every(({ honest }) => honest.phases.during.published > 0)).toBe(true);
 }, 240_000);
+
+test("fuzz: who is asked to leave ends the attack of that time, reports it, and makes no other", async () => {
+  const leaving = new AbortController();
+  const endless: Attack = {
+    name: "endless",
+    group: "networks",
+    what: "waits",
+    source: "this test",
+    sound: "waits",
+    hangsUp: false,
+    async run({ signal }) {
+      leaving.abort();
+      await untilAborted(signal);
+    },
+  };
+  const hour = 3_600_000;
+  const reports = await fuzz({ attacks: [endless, endless], durationMs: hour, honestRate: 0.01 }, leaving.signal);
+  expect(reports.map(({ attack, durationMs }) => [attack, durationMs])).toEqual([["endless", hour]]);
+}, 60_000);
 
 test("fuzz: the canary, stock gossipsub without cures, fails", async () => {
   const names = ["spam-wrong-sender", "mutation", "iwant-unvalidated", "floodsub-downgrade", "auth-fields"];
