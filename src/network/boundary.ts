@@ -24,7 +24,7 @@ export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
  * 3.3 s when we have not seen the block yet, within the deadline.
  */
 export const VAIN_CALLS_BURST = 48;
-const VAIN_CALLS_PER_SECOND = 240;
+export const VAIN_CALLS_PER_SECOND = 240;
 /** Of all peers that wait together, in equal parts: ten that flood as one are judged no more than two. */
 const SHARED_VAIN_CALLS_PER_SECOND = 480;
 /** How often those that wait are looked at: two or three calls a peer. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { publicKeyFromRaw } from "@libp2p/crypto/keys";
 import type { PeerId } from "@libp2p/interface";
 import { peerIdFromPublicKey } from "@libp2p/peer-id";
@@ -230,8 +231,7 @@ describe("outbound_watchdog", () => {
     await until("it is in the mesh", () => infoOf(node, peer)?.meshTopics.length === 1);
     await untilHeartbeats(node, 2);
     peer.inbound[0]?.pause();
-    const random = seededRandom(5);
-    for (let i = 0; i < 7; i++) await node.network.publish(block.name, DIGEST, random.bytes(3 * 1024 * 1024));
+    for (let i = 0; i < 7; i++) await node.network.publish(block.name, DIGEST, randomBytes(3 * 1024 * 1024));
     await until("it is hung up", () => infoOf(node, peer) === undefined);
     expect(node.network.counters().deafPeers).toBe(1);
   });

@@ -1,6 +1,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { describe, expect, it } from "vitest";
+import { VAIN_CALLS_BURST, VAIN_CALLS_PER_SECOND } from "../../../src/network/boundary.ts";
 import { compressBlock } from "../../../src/network/encoding.ts";
 import { LIMITS } from "../../../src/network/guard/limits.ts";
 import type { GossipHandler } from "../../../src/network/network.ts";
@@ -44,9 +45,11 @@ function judgeHonest(handler: GossipHandler): GossipHandler {
   return (data, context) => (honest.equals(data) ? ACCEPT : handler)(data, context);
 }
 
-async function expectHungUp(target: TestNode, peer: RawPeer, reason: string): Promise<void> {
+/** `reasons`: of those that are possible, by what the target was able to look at before it had read all. */
+async function expectHungUp(target: TestNode, peer: RawPeer, ...reasons: string[]): Promise<void> {
   await until("it is gone", () => !isPeerOf(target, peer));
-  expect(target.network.disconnects()).toEqual({ [reason]: 1 });
+  const disconnects = Object.entries(target.network.disconnects());
+  expect(disconnects).toEqual([[expect.toBeOneOf(reasons), 1]]);
   const [address = ""] = target.network.multiaddrs();
   // A dialer may think that it got through until it is told.
   const redial = await peer.libp2p.dial(multiaddr(address)).catch(() => null);
@@ -129,34 +132,37 @@ describe("flood below gossip", () => {
 });
 
 describe("flood of", () => {
-  it.each<[FloodName, string, GossipHandler]>([
+  // What is judged, known or backed off is so a turn later: a target that falls behind reads the frames of that turn first.
+  it.each<[FloodName, string, GossipHandler, string?]>([
     ["empty frames", "EMPTY_FRAMES", ACCEPT],
     ["frames that do not decode", "MALFORMED_FRAMES", ACCEPT],
     ["RPCs that say nothing", "EMPTY_FRAMES", ACCEPT],
     ["messages on unknown topics", "UNKNOWN_TOPICS", ACCEPT],
     ["messages on a topic that we have not joined", "UNKNOWN_TOPICS", ACCEPT],
     ["messages", "RPC_RATE", IGNORE],
-    ["messages", "REJECTED_SPAM", REJECT],
-    ["one message again and again", "DUPLICATE_SPAM", ACCEPT],
-    ["messages with a from field", "REJECTED_SPAM", ACCEPT],
+    ["messages", "REJECTED_SPAM", REJECT, "RPC_RATE"],
+    ["one message again and again", "DUPLICATE_SPAM", ACCEPT, "RPC_RATE"],
+    ["messages with a from field", "REJECTED_SPAM", ACCEPT, "RPC_RATE"],
     ["subscriptions", "SUBSCRIPTION_FLOOD", ACCEPT],
     ["subscriptions to novel topics", "SUBSCRIPTION_FLOOD", ACCEPT],
     ["IHAVE", "IHAVE_FLOOD", ACCEPT],
     ["IWANT", "IWANT_FLOOD", ACCEPT],
     ["GRAFT", "GRAFT_FLOOD", ACCEPT],
-    ["GRAFT in backoff", "GRAFT_IN_BACKOFF", ACCEPT],
+    ["GRAFT in backoff", "GRAFT_IN_BACKOFF", ACCEPT, "GRAFT_FLOOD"],
     ["GRAFT of novel topics", "UNKNOWN_TOPICS", ACCEPT],
     ["PRUNE", "PRUNE_FLOOD", ACCEPT],
     ["IDONTWANT", "IDONTWANT_FLOOD", ACCEPT],
-  ])("%s ends, by %s", async (name, reason, handler) => {
+  ])("%s ends, by %s", async (name, reason, handler, otherReason = reason) => {
     const batches = prepareFlood(name);
     const { first, target, last, peer, connection } = await setUp(handler);
-    await flood(batches, peer.sendBytes, () => connection.status !== "open");
-    await expectHungUp(target, peer, reason);
+    const elapsedMs = await flood(batches, peer.sendBytes, () => connection.status !== "open");
+    await expectHungUp(target, peer, reason, otherReason);
     const calls = target.verdicts.filter(
       ({ peerId, verdict }) => peerId === peer.peerId && !UNJUDGED.includes(verdict.code),
     );
-    expect(calls.length).toBeLessThanOrEqual(100);
+    // Below 100 in the 0.2 s that the flood lasts where the machine keeps up.
+    const allowed = VAIN_CALLS_BURST + (VAIN_CALLS_PER_SECOND * elapsedMs) / 1000 + 1;
+    expect(calls.length).toBeLessThanOrEqual(allowed);
     await first.network.publish(EXIT, DIGEST, exitBytes(HONEST_SEED));
     await until("honest peers still hear each other", () => last.verdicts.length === 1);
     expect(target.network.peers().length).toBe(2);
