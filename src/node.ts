@@ -67,9 +67,14 @@ class Node implements RunningNode {
     if (dataDir === null) return new Node(options, deps, networkDir, (await createIdentity()).privateKey, null);
     const { privateKey } = await loadIdentity(dataDir);
     const anchorState = await loadFinalizedState(networkDir.genesisState, join(dataDir, FINALIZED_STATE_FILE));
-    const archive = await LevelArchive.open(join(dataDir, ARCHIVE_DIR));
+    await using opened = new AsyncDisposableStack();
+    const archive = opened.adopt(await LevelArchive.open(join(dataDir, ARCHIVE_DIR)), (open) => open.close());
     const { journal, records: restored } = PoolJournal.open(dataDir, deps.log.child({ room: "pool" }));
-    return new Node(options, deps, networkDir, privateKey, { anchorState, archive, journal, restored });
+    opened.defer(() => journal.close());
+    const node = new Node(options, deps, networkDir, privateKey, { anchorState, archive, journal, restored });
+    // From here on the node closes them.
+    opened.move();
+    return node;
   }
 
   private constructor(

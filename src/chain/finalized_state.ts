@@ -42,11 +42,18 @@ export function saveFinalizedStates(chain: Chain, path: string, logger: Logger):
   let writing: Promise<void> | null = null;
   let next: CachedState | null = null;
   const write = async () => {
-    while (next !== null) {
-      const state = next;
-      next = null;
-      await writeFile(`${path}.next`, state.serialize(), { flush: true });
-      await rename(`${path}.next`, path);
+    try {
+      while (next !== null) {
+        const state = next;
+        next = null;
+        await writeFile(`${path}.next`, state.serialize(), { flush: true });
+        await rename(`${path}.next`, path);
+      }
+    } catch (error) {
+      logger.error({ path, error: errorMessage(error) }, "Finalized state not written");
+    } finally {
+      // In the step that found nothing more to write: a state that comes a moment later begins anew.
+      writing = null;
     }
   };
   const onFinalized = ({ epoch }: { epoch: number }) => {
@@ -54,11 +61,7 @@ export function saveFinalizedStates(chain: Chain, path: string, logger: Logger):
     if (state === null) return;
     // At the epoch's first slot, so that the state tells its checkpoint's epoch also after empty slots.
     next = processSlots(state, Math.max(state.slot, epoch * SLOTS_PER_EPOCH));
-    writing ??= write()
-      .catch((error: unknown) => logger.error({ path, error: errorMessage(error) }, "Finalized state not written"))
-      .finally(() => {
-        writing = null;
-      });
+    writing ??= write();
   };
   chain.events.on("finalized", onFinalized);
   return async () => {

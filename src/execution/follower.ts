@@ -13,13 +13,8 @@ import type { MessageSent } from "../state/execution_engine.ts";
 import type { FollowedContract } from "../validation/triggered_exit.ts";
 import { leafOf } from "./contract.ts";
 import { formTriggeredExit, isExitMessage, TRIGGERED_EXIT_TYPE } from "./form.ts";
+import { MessageRanges } from "./message_ranges.ts";
 import { MessageTree } from "./message_tree.ts";
-
-/** Blocks whose logs are asked for at once while catching up; fewer where the execution client does not answer so many. */
-const CATCH_UP_BLOCKS = 2_000;
-
-/** The client is there, but refuses so much at once. */
-const ASKED_TOO_MUCH: ReadonlySet<string> = new Set(["EL_REFUSED", "EL_ANSWER_TOO_LARGE"]);
 
 const NO_PAYLOAD = new Uint8Array(0);
 
@@ -112,6 +107,7 @@ interface Reading {
 export class MessageFollower implements FollowedContract {
   readonly #tree = new MessageTree();
   readonly #deps: FollowerDeps;
+  readonly #ranges: MessageRanges;
   readonly #stopping = new AbortController();
   /** Ends the wait before the next attempt. */
   #wake = new AbortController();
@@ -124,12 +120,12 @@ export class MessageFollower implements FollowedContract {
   #finalizedHash: Hex | null = null;
   /** Null when there is none, or what it read was wrong. */
   #reading: Reading | null = null;
-  #rangeBlocks = CATCH_UP_BLOCKS;
   #running: Promise<void> | null = null;
   #failing = false;
 
   constructor(options: FollowerOptions, deps: FollowerDeps) {
     this.#deps = deps;
+    this.#ranges = new MessageRanges(deps.source);
     this.#finalizedNumber = options.deployBlock - 1;
   }
 
@@ -284,29 +280,14 @@ export class MessageFollower implements FollowedContract {
     // Roots of older blocks have left the vector, so nothing proven against them could be included.
     const oldest = entry.block.number - BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
     while (reading.from <= entry.block.number) {
-      const to = Math.min(reading.from + this.#rangeBlocks - 1, entry.block.number);
-      const messages = await this.#readRange(reading.from, to);
+      const { messages, to } = await this.#ranges.read(reading.from, entry.block.number);
       if (!this.#isNext(entry)) return;
-      if (messages === null) continue;
       this.#append(messages);
       for (const message of messages)
         if (message.blockNumber > oldest) reading.recent.push(withoutForeignPayload(message));
       reading.from = to + 1;
     }
     await this.#complete(entry, reading.recent);
-  }
-
-  /** Null where it is too much for the execution client: to be tried again with less. */
-  async #readRange(from: number, to: number): Promise<NumberedMessage[] | null> {
-    try {
-      const messages = await this.#deps.source.getMessagesInRange(from, to);
-      this.#rangeBlocks = Math.min(this.#rangeBlocks * 2, CATCH_UP_BLOCKS);
-      return messages;
-    } catch (error) {
-      this.#rangeBlocks = Math.max(Math.floor((to - from + 1) / 2), 1);
-      if (to > from && error instanceof CodedError && ASKED_TOO_MUCH.has(error.code)) return null;
-      throw error;
-    }
   }
 
   /** Whether the head has not moved away from the entry during a call, nor the follower been stopped. */

@@ -7,11 +7,9 @@ import { ContractReader } from "./contract_reader.ts";
 import type { NumberedMessage } from "./follower.ts";
 import { formTriggeredExit, isExitMessage } from "./form.ts";
 import type { JsonRpc } from "./json_rpc.ts";
+import { MessageRanges } from "./message_ranges.ts";
 import { MessageTree } from "./message_tree.ts";
 import type { ExecutionBlock } from "./rpc_types.ts";
-
-/** Blocks whose logs are asked for at once. */
-const RANGE_BLOCKS = 2_000;
 
 /** Which message: by its place in the tree, or by the transaction that sent it. */
 export type MessageChoice = { readonly index: bigint } | { readonly transactionHash: Hex };
@@ -47,12 +45,14 @@ export async function proveExit(options: ProveOptions, rpc: JsonRpc): Promise<Pr
   await checkContract(rpc, options.contract, blockHash);
   const tree = new MessageTree();
   const chosen: NumberedMessage[] = [];
-  for (let from = options.fromBlock; from <= block.blockNumber; from += RANGE_BLOCKS) {
-    const to = Math.min(from + RANGE_BLOCKS - 1, block.blockNumber);
-    for (const message of await reader.getMessagesInRange(from, to)) {
+  const ranges = new MessageRanges(reader);
+  for (let from = options.fromBlock; from <= block.blockNumber; ) {
+    const { messages, to } = await ranges.read(from, block.blockNumber);
+    for (const message of messages) {
       tree.append(leafOf(message));
       if (isChosen(message, options.choice)) chosen.push(message);
     }
+    from = to + 1;
   }
   const root = await reader.getMessageRoot(block.blockHash);
   if (bytesToHex(tree.rootAt(tree.count)) !== bytesToHex(root)) {
