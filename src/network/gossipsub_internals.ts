@@ -76,8 +76,7 @@ export interface GossipsubInternals extends EventTarget {
   createOutboundStream(peerId: PeerId, connection: Pick<Connection, "newStream">): Promise<void>;
   sendRpc(peerId: string, rpc: RPC): boolean;
   decodeRpc(bytes: Uint8Array): RPC;
-  /** Undefined where it has been handled at once (`transport/inbound_messages.ts`). */
-  handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void> | undefined;
+  handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void>;
   acceptFrom(peerId: string): boolean;
   fastMsgIdFn(message: RPC.Message): string;
   handleIHave(peerId: string, ihave: RPC.ControlIHave[]): RPC.ControlIWant[];

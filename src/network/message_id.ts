@@ -1,8 +1,10 @@
-import { createHash, hash } from "node:crypto";
+import { hash } from "node:crypto";
 import { decompressBlock } from "./encoding.ts";
 
 const MESSAGE_DOMAIN_INVALID_SNAPPY = Uint8Array.of(0, 0, 0, 0);
 const MESSAGE_DOMAIN_VALID_SNAPPY = Uint8Array.of(1, 0, 0, 0);
+const DOMAIN_BYTES = 4;
+const TOPIC_LENGTH_BYTES = 8;
 const MESSAGE_ID_SIZE_BYTES = 20;
 
 /**
@@ -13,16 +15,17 @@ const MESSAGE_ID_SIZE_BYTES = 20;
  */
 export function computeMessageId(topic: string, wireData: Uint8Array, maxSizeBytes: number): Uint8Array {
   const payload = decompressBlock(wireData, maxSizeBytes);
-  const topicBytes = Buffer.from(topic, "utf8");
-  const topicLength = Buffer.alloc(8);
-  topicLength.writeBigUInt64LE(BigInt(topicBytes.length));
-  return createHash("sha256")
-    .update(payload === null ? MESSAGE_DOMAIN_INVALID_SNAPPY : MESSAGE_DOMAIN_VALID_SNAPPY)
-    .update(topicLength)
-    .update(topicBytes)
-    .update(payload ?? wireData)
-    .digest()
-    .subarray(0, MESSAGE_ID_SIZE_BYTES);
+  const content = payload ?? wireData;
+  const topicBytes = Buffer.byteLength(topic);
+  // One call into native code instead of six.
+  const bytes = Buffer.allocUnsafe(DOMAIN_BYTES + TOPIC_LENGTH_BYTES + topicBytes + content.length);
+  bytes.set(payload === null ? MESSAGE_DOMAIN_INVALID_SNAPPY : MESSAGE_DOMAIN_VALID_SNAPPY);
+  // A topic's length, little-endian: it fits the lower half.
+  bytes.writeUInt32LE(topicBytes, DOMAIN_BYTES);
+  bytes.writeUInt32LE(0, DOMAIN_BYTES + 4);
+  bytes.write(topic, DOMAIN_BYTES + TOPIC_LENGTH_BYTES);
+  bytes.set(content, DOMAIN_BYTES + TOPIC_LENGTH_BYTES + topicBytes);
+  return hash("sha256", bytes, "buffer").subarray(0, MESSAGE_ID_SIZE_BYTES);
 }
 
 /** The key of a message id in maps and logs. */

@@ -16,6 +16,8 @@ import type {
   WireBlock,
 } from "../../src/network/network.ts";
 
+import { FAST_STACK, type TransportStack } from "../../src/network/transport/stack.ts";
+
 export const DIGEST = "0a0b0c0d";
 export const EXIT = "triggered_exit";
 export const EXIT_TOPIC = `/eth2/${DIGEST}/${EXIT}/ssz_snappy`;
@@ -78,6 +80,7 @@ export interface NodeSetup {
   backend?: TestBackend;
   cures?: readonly Cure[];
   clock?: Clock;
+  stack?: TransportStack;
   options?: Partial<NetworkOptions>;
 }
 
@@ -121,6 +124,7 @@ export async function startNode(setup: NodeSetup = {}): Promise<TestNode> {
       log: silentLogger,
     },
     [...(setup.cures ?? ALL_CURES), countHeartbeats],
+    setup.stack ?? FAST_STACK,
   );
   if (setup.handler !== undefined) network.subscribe({ name: EXIT, forkDigest: DIGEST, handler: setup.handler });
   await network.start();

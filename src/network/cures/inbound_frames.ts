@@ -11,6 +11,7 @@ import type { Meter } from "../guard/guard.ts";
 import { chargeRpc } from "../guard/rpc_cost.ts";
 import { MAX_RPC_SIZE_BYTES } from "../topics.ts";
 import { receiveDirectly } from "../transport/direct_receive.ts";
+import { HANDLED } from "../transport/inbound_messages.ts";
 import type { Cure } from "./cure.ts";
 
 /** Time that a frame may take, beside what its bytes take at the slowest rate that a peer of use could have. */
@@ -55,9 +56,10 @@ export const inboundFramesCure: Cure = {
           return meter.spend("malformed", 1 + Math.floor(frame.length / MALFORMED_UNIT_BYTES));
         }
         if (!chargeRpc(rpc, meter, view)) return false;
-        pubsub
-          .handleReceivedRpc(peerId, rpc)
-          ?.catch((error) => log.warn({ error }, "gossipsub could not handle an RPC"));
+        const handled = pubsub.handleReceivedRpc(peerId, rpc);
+        if (handled !== HANDLED) {
+          handled.catch((error) => log.warn({ error }, "gossipsub could not handle an RPC"));
+        }
         return true;
       }
 

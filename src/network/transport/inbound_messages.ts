@@ -8,6 +8,9 @@ import type { PeerId } from "@libp2p/interface";
 import type { Cure } from "../cures/cure.ts";
 import { messageIdToString } from "../message_id.ts";
 
+/** What `handleReceivedRpc` gives for what it has taken in: nobody has to wait for it, or to catch. */
+export const HANDLED = Promise.resolve();
+
 export const promptMessages: Cure = {
   name: "prompt_messages",
   install({ pubsub, messageIdOf, deliver, log }) {
@@ -78,13 +81,13 @@ export const promptMessages: Cure = {
         return handleReceivedRpc(from, rpc);
       }
       const peerId = from.toString();
-      if (!pubsub.acceptFrom(peerId)) return undefined;
+      if (!pubsub.acceptFrom(peerId)) return HANDLED;
       for (const message of messages) {
         // Behind all frames of the chunk: whoever sends too many of them is hung up before they fill the queue of verdicts.
         if (waiting.length === 0) queueMicrotask(receiveAll);
         waiting.push({ peerId, message, wireData: message.data as Uint8Array });
       }
-      return undefined;
+      return HANDLED;
     };
   },
 };

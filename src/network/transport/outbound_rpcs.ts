@@ -1,6 +1,6 @@
 /**
  * Gossipsub's outbound side, in fewer steps: RPCs to a peer are gathered for a turn of the event loop, and a message that
- * goes to many peers is encoded once. The library encodes it for each of them, 1.2 kB in 2 µs.
+ * goes to many peers is encoded once, into the buffer that is sent. The library encodes it for each of them.
  */
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import type { Connection } from "@libp2p/interface";
@@ -35,7 +35,7 @@ export const sharedEncoding: Cure = {
       const stream = pubsub.streamsOutbound.get(peerId);
       if (stream === undefined) return false;
       if (first !== message) {
-        encoded = prefixed(RPC.encode(rpc));
+        encoded = frameOf(first);
         message = first;
       }
       try {
@@ -49,11 +49,48 @@ export const sharedEncoding: Cure = {
   },
 };
 
-/** Behind its length as a varint. */
-function prefixed(bytes: Uint8Array): Uint8Array {
-  const prefix: number[] = [];
-  let rest = bytes.length;
-  for (; rest >= 0x80; rest >>>= 7) prefix.push((rest & 0x7f) | 0x80);
-  prefix.push(rest);
-  return Buffer.concat([Uint8Array.from(prefix), bytes]);
+/** Field 2 of an RPC and of a message, and field 4 of a message: bytes or text behind a length. */
+const FIELD_2 = 0x12;
+const FIELD_4 = 0x22;
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest >>>= 7) bytes++;
+  return bytes;
+}
+
+function writeVarint(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let end = at;
+  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
+  bytes[end++] = rest;
+  return end;
+}
+
+/** The bytes that the library encodes an RPC of this message alone to, behind their length as a varint. */
+export function frameOf(message: RPC.Message): Uint8Array {
+  const { from, data, seqno, topic, signature, key } = message;
+  if (from !== undefined || seqno !== undefined || signature !== undefined || key !== undefined || data === undefined) {
+    const rpc = RPC.encode({ subscriptions: [], messages: [message] });
+    const frame = Buffer.allocUnsafe(varintBytes(rpc.length) + rpc.length);
+    frame.set(rpc, writeVarint(frame, 0, rpc.length));
+    return frame;
+  }
+  const topicBytes = Buffer.byteLength(topic);
+  const topicField = topicBytes === 0 ? 0 : 1 + varintBytes(topicBytes) + topicBytes;
+  const messageBytes = 1 + varintBytes(data.length) + data.length + topicField;
+  const rpcBytes = 1 + varintBytes(messageBytes) + messageBytes;
+  const frame = Buffer.allocUnsafe(varintBytes(rpcBytes) + rpcBytes);
+  let at = writeVarint(frame, 0, rpcBytes);
+  frame[at++] = FIELD_2;
+  at = writeVarint(frame, at, messageBytes);
+  frame[at++] = FIELD_2;
+  at = writeVarint(frame, at, data.length);
+  frame.set(data, at);
+  at += data.length;
+  if (topicBytes > 0) {
+    frame[at++] = FIELD_4;
+    frame.write(topic, writeVarint(frame, at, topicBytes));
+  }
+  return frame;
 }

@@ -1,0 +1,110 @@
+import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
+import { describe, expect, it } from "vitest";
+import type { Cure } from "../../../src/network/cures/cure.ts";
+import { ALL_CURES } from "../../../src/network/cures/index.ts";
+import { compressBlock } from "../../../src/network/encoding.ts";
+import type { GossipsubInternals } from "../../../src/network/gossipsub_internals.ts";
+import { computeMessageId, messageIdToString } from "../../../src/network/message_id.ts";
+import { promptMessages } from "../../../src/network/transport/inbound_messages.ts";
+import { FAST_STACK, type TransportStack } from "../../../src/network/transport/stack.ts";
+import { ACCEPT, EXIT_TOPIC, exitBytes, IGNORE, REJECT, startNode, type TestNode, until } from "../nodes.ts";
+import { startRawPeer } from "../raw_peer.ts";
+
+const WITHOUT: TransportStack = { ...FAST_STACK, gossip: FAST_STACK.gossip.filter((part) => part !== promptMessages) };
+
+const message = (seed: number): RPC.Message => ({ topic: EXIT_TOPIC, data: compressBlock(exitBytes(seed)) });
+const idOf = ({ topic, data = new Uint8Array() }: RPC.Message) =>
+  messageIdToString(computeMessageId(topic, data, 1132));
+
+/** The same payload as one literal: other bytes, the same id. */
+function otherEncoding(seed: number): RPC.Message {
+  const payload = exitBytes(seed);
+  const length = payload.length;
+  const header = [(length & 0x7f) | 0x80, length >> 7, 61 << 2, (length - 1) & 0xff, (length - 1) >> 8];
+  return { topic: EXIT_TOPIC, data: Buffer.concat([Uint8Array.from(header), payload]) };
+}
+
+async function startWatched(stack: TransportStack, handler: typeof ACCEPT) {
+  const inside = Promise.withResolvers<GossipsubInternals>();
+  const duplicates: string[] = [];
+  const spy: Cure = {
+    name: "spy",
+    install({ pubsub }) {
+      inside.resolve(pubsub);
+      const duplicateMessage = pubsub.score.duplicateMessage.bind(pubsub.score);
+      pubsub.score.duplicateMessage = (from, messageId, topic) => {
+        duplicates.push(messageId);
+        duplicateMessage(from, messageId, topic);
+      };
+    },
+  };
+  const node: TestNode = await startNode({ handler, stack, cures: [...ALL_CURES, spy] });
+  return { node, pubsub: await inside.promise, duplicates };
+}
+
+describe.each([
+  ["prompt", FAST_STACK],
+  ["the library's", WITHOUT],
+])("messages, %s", (_, stack) => {
+  it("are judged once each and in order; copies count as such, also when they are encoded otherwise", async () => {
+    const { node, pubsub, duplicates } = await startWatched(stack, ACCEPT);
+    const [sender, hearer] = [await startRawPeer([]), await startRawPeer()];
+    await sender.connect(node);
+    await hearer.connect(node);
+    await until("one is in the mesh", () => [...pubsub.mesh.values()].some((peers) => peers.has(hearer.peerId)));
+    const all = [1, 2, 3, 4].map(message);
+    sender.send({ messages: all.slice(0, 3) });
+    sender.send({ messages: [message(1), otherEncoding(2)] });
+    sender.send({ messages: all.slice(3) });
+    await until("all are judged", () => node.verdicts.length === 4);
+    await until("all are forwarded", () => hearer.messages.length === 4);
+    expect(hearer.messages.map(idOf)).toEqual(all.map(idOf));
+    expect(duplicates).toEqual([idOf(message(1)), idOf(message(2))]);
+    expect(all.every((one) => pubsub.seenCache.entries.has(idOf(one)))).toBe(true);
+    expect(pubsub.mcache.msgs.get(idOf(message(4)))?.validated).toBe(true);
+  });
+
+  it("that come with control are handled, as is the control", async () => {
+    const { node, pubsub } = await startWatched(stack, ACCEPT);
+    const sender = await startRawPeer();
+    await sender.connect(node);
+    await until("it is in the mesh", () => [...pubsub.mesh.values()].some((peers) => peers.has(sender.peerId)));
+    const control = { ihave: [], iwant: [], graft: [], idontwant: [], prune: [{ topicID: EXIT_TOPIC, peers: [] }] };
+    sender.send({ messages: [message(1)], control });
+    await until("it is judged", () => node.verdicts.length === 1);
+    await until("it has left the mesh", () => [...pubsub.mesh.values()].every((peers) => !peers.has(sender.peerId)));
+  });
+
+  it("that are signed, or on topics that we have not joined, reach no handler, and those beside them do", async () => {
+    const { node, pubsub } = await startWatched(stack, ACCEPT);
+    const sender = await startRawPeer([]);
+    await sender.connect(node);
+    const topic = EXIT_TOPIC.replace("triggered_exit", "beacon_attestation_1");
+    sender.send({ messages: [{ ...message(1), from: new Uint8Array(8) }] });
+    sender.send({ messages: [{ ...message(2), topic }, message(3)] });
+    sender.send({ messages: [{ ...message(4), topic: "/novel" }, { topic: EXIT_TOPIC }] });
+    sender.send({ messages: [message(5)] });
+    await until(
+      "the plain ones are judged",
+      () => node.verdicts.length >= 2 && pubsub.mcache.msgs.has(idOf(message(5))),
+    );
+    expect(node.network.counters().signedMessages).toBe(1);
+    const kept = [...pubsub.mcache.msgs.keys()].filter((id) => id !== idOf({ topic: EXIT_TOPIC }));
+    expect(kept.sort()).toEqual([message(3), message(5)].map(idOf).sort());
+  });
+
+  it.each([
+    ["ignored", IGNORE, true],
+    ["rejected", REJECT, false],
+  ])("that are %s are not forwarded", async (_result, handler, isUnpunished) => {
+    const { node, pubsub } = await startWatched(stack, handler);
+    const [sender, hearer] = [await startRawPeer([]), await startRawPeer()];
+    await sender.connect(node);
+    await hearer.connect(node);
+    sender.send({ messages: [message(1)] });
+    await until("it is judged", () => node.verdicts.length === 1);
+    expect(pubsub.mcache.msgs.size).toBe(0);
+    expect(hearer.messages).toEqual([]);
+    await until("its sender's score tells", () => node.network.peers().some(({ score }) => score < 0) !== isUnpunished);
+  });
+});
