@@ -4,7 +4,7 @@ import { parseTopic, topicProfile } from "../../network/topics.ts";
 
 /** Names met on the way, of an observed network or of attackers; what comes on top shares the index -1. Protects memory. */
 const MAX_NAMES = 1_000_000;
-/** Bytes at the end of a message that tell the ones known beforehand apart: of its pubkey, as a number below 2^48. */
+/** Bytes at the end of a message, or of its id, that tell the ones known beforehand apart, as a number below 2^48. */
 const TAIL_BYTES = 6;
 
 export interface KnownMessage {
@@ -20,6 +20,7 @@ export class Names {
   readonly #topics: Map<string, number>;
   readonly #messages = new Map<string, number>();
   readonly #tails = new Map<number, number>();
+  readonly #idTails = new Map<number, number>();
   readonly #onNew: OnNewName;
   readonly #offset: number;
 
@@ -34,8 +35,10 @@ export class Names {
     for (const [index, { id, wireData }] of known.messages.entries()) {
       this.#messages.set(id, index);
       this.#tails.set(tailOf(wireData), index);
+      this.#idTails.set(tailOf(Buffer.from(id, "hex")), index);
     }
-    if (this.#tails.size < known.messages.length) throw new Error("two messages end in the same bytes");
+    if (Math.min(this.#tails.size, this.#idTails.size) < known.messages.length)
+      throw new Error("two messages end in the same bytes");
     this.#onNew = onNew;
     this.#offset = process * MAX_NAMES;
   }
@@ -57,6 +60,11 @@ export class Names {
   /** @param topic its index; -1 where it is not known. */
   message(id: string, topic: number): number {
     return this.#messages.get(id) ?? this.#add("message", this.#messages, id, topic);
+  }
+
+  /** By the bytes of its id; known ones cost no string: IHAVEs name each message some tens of times. */
+  messageOfId(id: Uint8Array, topic: number): number {
+    return this.#idTails.get(tailOf(id)) ?? this.message(messageIdToString(id), topic);
   }
 
   /** By its data; known ones cost no hash. */

@@ -236,7 +236,7 @@ export function rpcFields({ subscriptions, messages, control }: RPC, names: Name
 
 function controlFields({ ihave, iwant, graft, prune, idontwant }: RPC.ControlMessage, names: Names): string {
   const ids = (messageIDs: readonly Uint8Array[], topic = -1) =>
-    messageIDs.map((id) => names.message(toHex(id), topic)).join();
+    messageIDs.map((id) => names.messageOfId(id, topic)).join();
   const topicIndices = (entries: readonly { topicID?: string }[]) =>
     entries.map(({ topicID }) => names.topic(topicID ?? ""));
   let fields = "";
@@ -256,8 +256,4 @@ function controlFields({ ihave, iwant, graft, prune, idontwant }: RPC.ControlMes
 
 function list(name: string, values: readonly number[]): string {
   return values.length === 0 ? "" : `,"${name}":[${values}]`;
-}
-
-function toHex(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString("hex");
 }
