@@ -1,4 +1,5 @@
 /** What a report's charts show: the run in bins of time, and some messages' ways. Its size is bounded, whatever the run's. */
+import { TABLE_SHARES } from "../../page/charts/latency.ts";
 import type { Cdf, RunPicture, Way } from "../../page/report/data.ts";
 import { distributionOf, quantile, round } from "./statistics.ts";
 import type { TraceEvent } from "./trace.ts";
@@ -115,15 +116,17 @@ export class PictureNotes {
   }
 }
 
-/** Latency, and the share of `pairs` delivered by then. */
+/** Latency, and the share of `pairs` delivered by then: evenly, and where tables look. */
 export function cdfOf(latencies: readonly number[], pairs: number): Cdf {
   const sorted = Float64Array.from(latencies).sort();
-  const points: [number, number][] = [];
-  for (let k = 1; k <= Math.min(CDF_POINTS, sorted.length); k++) {
-    const count = Math.ceil((k / Math.min(CDF_POINTS, sorted.length)) * sorted.length);
-    points.push([round(sorted[count - 1] as number), Math.round((count / pairs) * 1e6) / 1e6]);
-  }
-  return points;
+  const points = Math.min(CDF_POINTS, sorted.length);
+  const counts = [
+    ...Array.from({ length: points }, (_, k) => Math.ceil(((k + 1) / points) * sorted.length)),
+    ...TABLE_SHARES.map((share) => Math.ceil(share * pairs)).filter((count) => count <= sorted.length),
+  ];
+  return [...new Set(counts)]
+    .sort((a, b) => a - b)
+    .map((count) => [round(sorted[count - 1] as number), Math.round((count / pairs) * 1e6) / 1e6]);
 }
 
 /** Bars of equal width up to p99, rounded up to 1, 2 or 5; the rest in the last. */

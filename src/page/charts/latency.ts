@@ -21,7 +21,7 @@ export interface CdfSeries {
 }
 
 /** Shares that a table tells. */
-const TABLE_SHARES = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1] as const;
+export const TABLE_SHARES = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1] as const;
 
 export function latencyCdf({ series }: { readonly series: readonly CdfSeries[] }): EChartsOption {
   const maxShare = 1;

@@ -41,6 +41,8 @@ export interface Graph {
 
 /** Up to so many nodes their labels are written beside them. */
 const MAX_LABELLED = 60;
+/** Above, nodes are small and a way's links thin. */
+const MAX_THICK = 300;
 /** Above, links are drawn in one go and cannot be pointed at. */
 const LARGE_LINKS = 2_000;
 /** Around the square, for nodes at its rim. */
@@ -72,7 +74,8 @@ export function networkGraph(graph: Graph): EChartsOption {
   const positions = positionsOf(graph);
   const axis = { type: "value", show: false, min: -MARGIN, max: 1 + MARGIN } as const;
   return {
-    grid: { left: 8, right: 8, top: 40, bottom: 8 },
+    // As much beside as above and below: circles stay round in a square.
+    grid: { left: 24, right: 24, top: 40, bottom: 8 },
     tooltip: { ...TOOLTIP, trigger: "item" },
     legend: { show: graph.way !== undefined, ...LEGEND, data: Object.values(STATES).map(({ name }) => name) },
     xAxis: axis,
@@ -115,14 +118,20 @@ export function networkMoment(graph: Graph): EChartsOption {
 
 function waySeries({ nodes, way }: Graph, positions: ReadonlyMap<string, Point>, count: number) {
   const passed = (way?.links ?? []).filter(({ atMs }) => atMs <= (way?.atMs ?? 0));
-  const size = count <= MAX_LABELLED ? 18 : count <= 300 ? 10 : 6;
+  const size = count <= MAX_LABELLED ? 18 : count <= MAX_THICK ? 10 : 6;
   const stateOf = (id: string): State => {
     const reached = way?.reached[id];
     return reached === undefined || reached.atMs > (way?.atMs ?? 0) ? "waiting" : reached.result;
   };
   const byState = Map.groupBy(nodes, ({ id }) => stateOf(id));
   return [
-    lineSeries("way", "--accept", 2, 0.9, segments(positions, passed)),
+    lineSeries(
+      "way",
+      "--accept",
+      count <= MAX_THICK ? 2 : 1,
+      count <= MAX_THICK ? 0.9 : 0.5,
+      segments(positions, passed),
+    ),
     ...(Object.keys(STATES) as State[]).map((state) => {
       const { name, colour, symbol } = STATES[state];
       return {
@@ -131,6 +140,7 @@ function waySeries({ nodes, way }: Graph, positions: ReadonlyMap<string, Point>,
         name,
         z: 3,
         animation: false,
+        symbol: symbol ?? "circle",
         symbolSize: state === "waiting" ? size * 0.7 : state === "formed" ? size * 1.2 : size,
         itemStyle: { color: colour, borderColor: "--surface", borderWidth: 1 },
         label: { show: count <= MAX_LABELLED, position: "right" as const, color: "--text", fontSize: 11 },

@@ -51,6 +51,19 @@ it("report.html: holds what its charts show", async () => {
   expect(picture.ways[7]).toEqual({ message: 7, publisher: 1, atMs: 70, deliveries: [2, 1, 1000, 0, 2, 2000] });
 });
 
+it("report.html: has curves that pass through the quantiles that its tables tell", async () => {
+  const { report } = await pageOf(20, 60);
+  const { fromPublish, cdf } = report.latencyMs;
+  const at = (wanted: number) => cdf.find(([, share]) => share >= wanted)?.[0];
+  expect([at(0.5), at(0.9), at(0.95), at(0.99), at(1)]).toEqual([
+    fromPublish?.p50,
+    fromPublish?.p90,
+    fromPublish?.p95,
+    fromPublish?.p99,
+    fromPublish?.max,
+  ]);
+});
+
 it("report.html: stays below 5 MB for 1,000 nodes and 1,000 messages, with the slowest message in it", async () => {
   const nodes = 1_000;
   const messages = Array.from({ length: 1_000 }, (_, index) => ({
