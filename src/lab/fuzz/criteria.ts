@@ -40,7 +40,7 @@ const HEAP_LIMIT_BYTES = 16 * 1024 * 1024;
 const MANY_VERDICTS = 10_000;
 const FULL_CACHES_BYTES = 64 * 1024 * 1024;
 
-export function judgeReport(attack: Attack, report: Omit<AttackReport, "failed">): Criterion[] {
+export function judgeReport(attack: Pick<Attack, "hangsUp">, report: Omit<AttackReport, "failed">): Criterion[] {
   const { honest, target, sent } = report;
   const { before, during, after } = honest.phases;
   const allowedMs = Math.max(LATENCY_FACTOR * (before.p99Ms ?? 0), LATENCY_FLOOR_MS);
