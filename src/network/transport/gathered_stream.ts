@@ -7,7 +7,7 @@ import { Uint8ArrayList } from "uint8arraylist";
 import type { Turn } from "./turn.ts";
 import { skipUnheardEvents } from "./unheard_events.ts";
 
-/** What is gathered at most; beyond it, it goes out at once. As much as a noise message holds after yamux's header. */
+/** What is gathered at most; what does not fit goes behind it. As much as a noise message holds after yamux's header. */
 const MAX_GATHERED_BYTES = 65_519 - 12;
 
 /** Changes the stream itself, and returns it. Bytes that are written must not change afterwards. */
@@ -35,6 +35,7 @@ export function gatherWrites(stream: Stream, turn: Turn): Stream {
   stream.send = (data) => {
     // It must fail as it would, and now.
     if (stream.writeStatus !== "writable") return send(data);
+    if (gathered.byteLength + data.byteLength > MAX_GATHERED_BYTES) flush();
     gathered.append(data);
     if (gathered.byteLength >= MAX_GATHERED_BYTES || stream.writableNeedsDrain) return flush();
     turn.atEnd(flushAtEnd);

@@ -16,8 +16,8 @@ const DATA = 0;
 const WINDOW_UPDATE = 1;
 /** Of the library's states of a stream: both sides have agreed to it, and it is not paused. */
 const ESTABLISHED = 3;
-/** The largest window that a stream gets. The library would hold a frame of up to 4 GiB. */
-const MAX_FRAME_BYTES = HEADER_BYTES + 16 * 1024 * 1024;
+/** What every stream may be sent at first, and the most that one may which we no longer have. @spec hashicorp/yamux spec.md */
+const INITIAL_WINDOW_BYTES = 256 * 1024;
 
 interface Frame {
   readonly header: { type: number; flag: number; streamID: number; length: number };
@@ -123,9 +123,15 @@ function readFrames(muxer: YamuxMuxer): FrameCutter {
     frameBytes(bytes, offset) {
       if (bytes[offset] !== 0) throw new Error("not a frame of yamux's version 0");
       if (bytes[offset + 1] !== DATA) return HEADER_BYTES;
-      const size = HEADER_BYTES + readUint32(bytes, offset + 8);
-      if (size > MAX_FRAME_BYTES) throw new Error("a yamux frame is larger than any window");
-      return size;
+      // Before its body is held: the library would hold up to 4 GiB of it, and then look at the window.
+      const length = readUint32(bytes, offset + 8);
+      if (
+        length > INITIAL_WINDOW_BYTES &&
+        length > (streamOf(readUint32(bytes, offset + 4))?.recvWindowCapacity ?? 0)
+      ) {
+        throw new Error("a yamux frame is larger than its stream's window");
+      }
+      return HEADER_BYTES + length;
     },
     onFrame(bytes, start, end) {
       const type = bytes[start + 1] ?? 0;
