@@ -150,11 +150,15 @@ describe("yamux of ours", () => {
     expect(received.bytes().length).toBe(0);
   });
 
-  it("ends it at the header of a frame that no window could hold, before its body", async () => {
+  it.each([
+    ["its stream's window", 257 * KIB, 0],
+    ["any window, on a stream that is not there", 257 * KIB, 9998],
+    ["any window", 0xffff_ffff, 0],
+  ])("ends it at the header of a frame that is larger than %s, before its body", async (_, length, otherId) => {
     const { writer, connection, remote } = await link(STOCK_STACK, FAST_STACK);
     const header = Buffer.alloc(12);
-    header.writeUInt32BE(idOf(writer), 4);
-    header.writeUInt32BE(0xffff_ffff, 8);
+    header.writeUInt32BE(otherId || idOf(writer), 4);
+    header.writeUInt32BE(length, 8);
     yamuxOf(connection).send(header);
     await until("the end", () => remote.getConnections().length === 0);
   });
