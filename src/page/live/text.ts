@@ -2,7 +2,7 @@
 
 /** 0x93ab…41f0: enough to recognise a key or root by. */
 export function shorten(hex: string): string {
-  return hex.length <= 16 ? hex : `${hex.slice(0, 8)}…${hex.slice(-4)}`;
+  return hex.length <= 16 ? hex : `${hex.slice(0, 6)}…${hex.slice(-4)}`;
 }
 
 export function shortPeerId(peerId: string): string {

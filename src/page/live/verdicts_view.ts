@@ -74,7 +74,7 @@ function newestRows({ verdicts, verdictCount }: Model) {
         { text: node, class: "nowrap" },
         { text: `${RESULT_WORDS[result]} ${code}`, class: result },
         pubkey === null ? "no operation" : { text: shorten(pubkey), class: "code", title: pubkey },
-        { text: from === null ? source : `gossip, ${shortPeerId(from)}`, class: "nowrap" },
+        { text: from === null ? source : shortPeerId(from), class: "nowrap" },
         duration(elapsedMs),
       ],
     }));
