@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { type Contender, compare, compareTable, readContender } from "../../lab/measure/compare.ts";
-import { writeComparison } from "../../lab/measure/run_dir.ts";
+import { COMPARISON_FILE, writeComparison } from "../../lab/measure/run_dir.ts";
 import { jsonOption } from "../options.ts";
 import { outputOf } from "../output.ts";
 
@@ -19,7 +19,7 @@ export function compareCommand(): Command {
         "into a page.",
     )
     .argument("<dirs...>", "two or more directories")
-    .option("--out <file>", "where the page goes", "compare.html")
+    .option("--out <file>", "where the page goes", COMPARISON_FILE)
     .option("--force", "overwrite that file", false)
     .addOption(jsonOption())
     .action(async (dirs: string[], { out, force, json }: CompareFlags, command: Command) => {

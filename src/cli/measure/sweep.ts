@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
-import { compareTable, readContender, type Summary } from "../../lab/measure/compare.ts";
-import { prepareOutDir, writeSweep } from "../../lab/measure/run_dir.ts";
+import { type Contender, compareTable, readContender } from "../../lab/measure/compare.ts";
+import { COMPARISON_FILE, prepareOutDir, writeComparison, writeSweep } from "../../lab/measure/run_dir.ts";
 import { type Combination, readSweep, sweepCsv } from "../../lab/measure/sweep.ts";
 import { jsonOption, parseNonNegativeInteger } from "../options.ts";
 import { colour, type Output, outputOf } from "../output.ts";
@@ -19,16 +19,18 @@ interface SweepFlags {
   json: boolean;
 }
 
-interface Row {
+/** Combinations on one page; more curves cannot be told apart, and sweep.csv has them all. */
+const MAX_COMPARED = 12;
+
+interface Row extends Contender {
   readonly combination: Combination;
-  readonly summary: Summary;
 }
 
 export function sweepCommand(): Command {
   return new Command("sweep")
     .description(
-      "Runs every combination of a file's matrix, each into a directory of its own, and writes sweep.csv. The file is YAML:\n" +
-        "base: {nodes: 20, messages: 100}, matrix: {latency: [none, uniform:50ms], degree: [8, 16]}.",
+      "Runs every combination of a file's matrix, each into a directory of its own, and writes sweep.csv and compare.html. The file\n" +
+        "is YAML: base: {nodes: 20, messages: 100}, matrix: {latency: [none, uniform:50ms], degree: [8, 16]}.",
     )
     .argument("<file>", "options of msgbus measure without their dashes")
     .option("--out <dir>", "where the directories go", "msgbus-sweep")
@@ -61,7 +63,7 @@ async function sweep(file: string, { out, force, cell, collect, json }: SweepFla
   if (collect) {
     const rows = await collectRows(combinations, out);
     await writeSweep(out, sweepCsv(rows));
-    tellRows(rows, output);
+    await compareRows(rows, out, output);
     return;
   }
   const signal = createShutdownSignal(systemClock);
@@ -75,25 +77,28 @@ async function sweep(file: string, { out, force, cell, collect, json }: SweepFla
     output.event("combination", { ...combination }, line);
     const each = { ...(flags[k] as MeasureFlags), force };
     const summary = await measureInto(each, join(out, combination.name), signal, output);
-    if (summary !== null) rows.push({ combination, summary });
+    if (summary !== null) rows.push(await readRow(combination, out));
     if (cell === undefined) await writeSweep(out, sweepCsv(rows));
   }
-  tellRows(rows, output);
+  await compareRows(rows, out, output);
 }
 
 /** Throws a `CodedError` `RUN_UNREADABLE` where one is missing. */
 async function collectRows(combinations: readonly Combination[], out: string): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const combination of combinations) {
-    const { summary } = await readContender(join(out, combination.name));
-    rows.push({ combination, summary });
-  }
+  for (const combination of combinations) rows.push(await readRow(combination, out));
   return rows;
 }
 
-function tellRows(rows: readonly Row[], output: Output): void {
-  const contenders = rows.map(({ combination, summary }) => ({ name: combination.name, run: null, summary }));
-  if (rows.length > 1) output.event("sweep", { combinations: rows.length }, compareTable(contenders));
+async function readRow(combination: Combination, out: string): Promise<Row> {
+  const contender = await readContender(join(out, combination.name));
+  return { ...contender, combination, name: combination.name };
+}
+
+async function compareRows(rows: readonly Row[], out: string, output: Output): Promise<void> {
+  if (rows.length < 2) return;
+  if (rows.length <= MAX_COMPARED) await writeComparison(join(out, COMPARISON_FILE), rows, true);
+  output.event("sweep", { combinations: rows.length }, compareTable(rows));
 }
 
 /** As the command line would have it. Throws a `CodedError` `SWEEP_INVALID`. */

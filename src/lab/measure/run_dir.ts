@@ -20,6 +20,9 @@ export const RUN_FILES = {
 /** Of a directory that holds several runs, each in a directory of its own. */
 export const SUMMARY_FILE = "summary.json";
 
+/** Of several runs side by side. */
+export const COMPARISON_FILE = "compare.html";
+
 export interface RunParams {
   /** Runs it again. */
   readonly command: string;

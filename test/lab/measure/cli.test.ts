@@ -77,7 +77,7 @@ it(
       "sweep",
     ]);
     const names = ["degree=2+repeat=2", "degree=3+repeat=2"];
-    expect((await readdir(join(dir, "swept"))).sort()).toEqual([...names, "sweep.csv"].sort());
+    expect((await readdir(join(dir, "swept"))).sort()).toEqual([...names, "compare.html", "sweep.csv"].sort());
     const [head = "", ...rows] = (await readFile(join(dir, "swept", "sweep.csv"), "utf8")).trimEnd().split("\n");
     const column = head.split(",").indexOf("delivery_ratio");
     expect(rows.map((row) => row.split(",")[column])).toEqual(["1", "1"]);
