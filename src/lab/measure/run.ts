@@ -51,6 +51,8 @@ export interface RunOutcome {
 
 /** For a mesh everywhere; what is thinner then is measured as it is. */
 const MESH_DEADLINE_MS = 20_000;
+/** A link at worst: four dials of 5 s, eight links at once. */
+const DIAL_WORK_MS = 2_500;
 const POLL_MS = 100;
 /** Between the last preparations and the first message. */
 const LEAD_MS = 300;
@@ -264,6 +266,7 @@ class Run {
         : worker.call(
             "dial",
             own.map((link) => ({ from: link[0], address: this.#pathOf(link) })),
+            own.length * DIAL_WORK_MS,
           );
     });
     for (const count of await Promise.all(failed)) this.#failedLinks += count;
