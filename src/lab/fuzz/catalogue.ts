@@ -7,6 +7,7 @@ import { halfOpen } from "./attacks/below/half_open.ts";
 import { identifyBadKey } from "./attacks/below/identify_bad_key.ts";
 import { identifyPush } from "./attacks/below/identify_push.ts";
 import { noiseGarbage } from "./attacks/below/noise_garbage.ts";
+import { pingFlood } from "./attacks/below/ping_flood.ts";
 import { slowLoris } from "./attacks/below/slow_loris.ts";
 import { streamFlood } from "./attacks/below/stream_flood.ts";
 import { yamuxPing } from "./attacks/below/yamux_ping.ts";
@@ -79,6 +80,7 @@ export const CATALOGUE: readonly Attack[] = [
   unknownTopics,
   identifyBadKey,
   identifyPush,
+  pingFlood,
   yamuxPing,
   yamuxSyn,
   yamuxWindow,

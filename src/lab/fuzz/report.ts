@@ -96,7 +96,7 @@ function heapText(bytes: number | null): string {
 }
 
 const NAME_WIDTH = 27;
-/** A stall of the attackers' own process above which timed criteria say more of the machine than of the target. */
+/** How long attackers or target were kept from running above which timed criteria say more of the machine than of the target. */
 const BUSY_MS = 50;
 
 export function tableHead(): string {
@@ -112,7 +112,10 @@ export function tableRow(report: AttackReport): string {
 function outcomeOf({ failed, skipped, sent, target, neighbours }: AttackReport): string {
   if (skipped !== null) return `skipped: ${skipped}`;
   const reasons = Object.keys(target.disconnects).join(" ");
-  const busy = failed.length > 0 && sent.stallMs > BUSY_MS ? `; this machine was busy: ${whole(sent.stallMs)} ms` : "";
+  const { eventLoopMaxMs, longestStallMs } = target;
+  const keptMs = eventLoopMaxMs === null || longestStallMs === null ? 0 : eventLoopMaxMs - longestStallMs;
+  const busyMs = Math.max(sent.stallMs, keptMs);
+  const busy = failed.length > 0 && busyMs > BUSY_MS ? `; this machine was busy: ${whole(busyMs)} ms` : "";
   const network =
     neighbours === null ? "" : `; ${Math.floor(100 * neighbours.delivered)} % at ${neighbours.nodes} other nodes`;
   const outcome = (failed.length === 0 ? "sound" : failed.join(" ")) + network + busy;
