@@ -1,6 +1,7 @@
 /** The form that has an exit sent on the devnet, and each exit that was asked for, followed to its end. */
 import { card, h, newId, setText } from "./dom.ts";
-import type { ExitRequest, Message, Model } from "./model.ts";
+import type { ExitRequest, Message } from "./facts.ts";
+import type { Model } from "./model.ts";
 import { duration, plural, shorten } from "./text.ts";
 import { type View, whenChanged } from "./view.ts";
 

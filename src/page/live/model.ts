@@ -1,5 +1,6 @@
 /** What the page knows, from the events it was told: bounded, so that a page may stay open for days. */
 import type { LinkOfFeed, TimedEvent, VerdictEvent, VerdictResult } from "./events.ts";
+import type { CodeCount, ExitRequest, Message, NetworkFacts, NodeKind, NodeState, VerdictLine } from "./facts.ts";
 
 /** Messages whose way can be shown; the oldest is forgotten. */
 export const MAX_MESSAGES = 300;
@@ -16,80 +17,8 @@ const MAX_REQUESTS = 100;
 export const BIN_MS = 5_000;
 export const BINS = 48;
 
-export type NodeKind = "self" | "node" | "peer" | "hostile";
-
-export interface NodeState {
-  readonly name: string;
-  readonly kind: NodeKind;
-  /** What it calls itself. */
-  detail: string;
-  peerId: string | null;
-  pageUrl: string | null;
-  isRunning: boolean;
-  headSlot: number | null;
-  headRoot: string | null;
-  finalizedEpoch: number | null;
-  /** Peers in the mesh of triggered exits. */
-  meshPeers: number | null;
-}
-
-/** One node's judgement of a message. */
-export interface Hop {
-  readonly node: string;
-  readonly timeMs: number;
-  readonly source: string;
-  /** Name of the node that brought it, or a stranger's peer id. */
-  readonly from: string | null;
-  readonly result: VerdictResult;
-  readonly code: string;
-  readonly elapsedMs: number;
-}
-
-export interface Message {
-  readonly key: string;
-  readonly pubkey: string;
-  readonly messageIndex: string;
-  /** When the page first heard of it. */
-  readonly firstTimeMs: number;
-  kind: string | null;
-  validatorIndex: number | null;
-  transaction: { readonly hash: string; readonly block: number; readonly timeMs: number } | null;
-  readonly formedBy: Set<string>;
-  firstFormedMs: number | null;
-  readonly hops: Hop[];
-  included: { readonly slot: number; readonly timeMs: number } | null;
-  exit: { readonly epoch: number; readonly timeMs: number } | null;
-  finalMs: number | null;
-}
-
-export interface ExitRequest {
-  readonly pubkey: string;
-  readonly validatorIndex: number;
-  readonly timeMs: number;
-  failure: { readonly code: string; readonly message: string } | null;
-}
-
-export interface VerdictLine extends Hop {
-  readonly pubkey: string | null;
-  readonly messageIndex: string | null;
-}
-
-export interface CodeCount {
-  readonly code: string;
-  readonly result: VerdictResult;
-  total: number;
-  /** By the number of the bin, which is its time over `BIN_MS`. */
-  readonly bins: Map<number, number>;
-}
-
-export interface NetworkFacts {
-  readonly nodes: number;
-  readonly validators: number;
-  readonly secondsPerSlot: number;
-  readonly slotsPerEpoch: number;
-  readonly contract: string;
-  readonly elUrl: string;
-}
+/** The events of these names. */
+type Named<Name extends TimedEvent["event"]> = Extract<TimedEvent, { event: Name }>;
 
 export class Model {
   network: NetworkFacts | null = null;
@@ -121,25 +50,15 @@ export class Model {
       case "network":
         this.network = event;
         return;
-      case "node_ready": {
-        const node = this.#node(event.node);
-        if (node !== null) Object.assign(node, { peerId: event.peerId, pageUrl: event.pageUrl, isRunning: true });
-        this.name(event.peerId, event.node);
+      case "node_ready":
+      case "node_exited":
+      case "mesh":
+      case "block":
+        this.#onNode(event);
         return;
-      }
       case "stranger":
         this.name(event.peerId, event.name);
         return;
-      case "node_exited": {
-        const node = this.#node(event.node);
-        if (node !== null) Object.assign(node, { isRunning: false, meshPeers: null });
-        return;
-      }
-      case "mesh": {
-        const node = event.topic === "triggered_exit" ? this.#node(event.node) : null;
-        if (node !== null) node.meshPeers = event.peers;
-        return;
-      }
       case "links":
         this.links = event.links;
         for (const { source, target } of event.links) for (const name of [source, target]) this.#node(name);
@@ -152,45 +71,17 @@ export class Model {
         if (request !== undefined) request.failure = { code: event.code, message: event.message };
         return;
       }
-      case "message_sent": {
-        const message = this.#message(event.pubkey, event.messageIndex, event.time);
-        message.kind = event.kind;
-        message.validatorIndex = event.validatorIndex;
-        message.transaction ??= { hash: event.transactionHash, block: event.blockNumber, timeMs: event.time };
+      case "message_sent":
+      case "operation_formed":
+        this.#onMessage(event);
         return;
-      }
-      case "operation_formed": {
-        const message = this.#message(event.pubkey, event.messageIndex, event.time);
-        message.formedBy.add(event.node);
-        message.firstFormedMs = Math.min(message.firstFormedMs ?? event.time, event.time);
-        return;
-      }
       case "verdict":
         this.#onVerdict(event, event.time);
         return;
-      case "block": {
-        const node = this.#node(event.node);
-        if (node === null || (node.headSlot ?? -1) > event.slot) return;
-        node.headSlot = event.slot;
-        node.headRoot = event.blockRoot;
-        return;
-      }
       case "included":
-        for (const pubkey of event.pubkeys) {
-          const message = this.acceptedMessageOf(pubkey);
-          // A reorg may move it into another block: the first one told of a slot counts.
-          if (message !== null && message.included?.slot !== event.slot) {
-            message.included = { slot: event.slot, timeMs: event.time };
-          }
-        }
+      case "exit_initiated":
+        this.#onChain(event);
         return;
-      case "exit_initiated": {
-        const message = this.acceptedMessageOf(event.pubkey);
-        if (message === null) return;
-        message.validatorIndex ??= event.validatorIndex;
-        if (message.exit?.epoch !== event.exitEpoch) message.exit = { epoch: event.exitEpoch, timeMs: event.time };
-        return;
-      }
       case "finalized":
         this.#onFinalized(event.node, event.epoch, event.time);
         return;
@@ -324,7 +215,56 @@ export class Model {
     return message;
   }
 
-  #onRequested({ pubkey, validatorIndex, time }: TimedEvent & { event: "exit_requested" }): void {
+  #onNode(event: Named<"node_ready" | "node_exited" | "mesh" | "block">): void {
+    const node = this.#node(event.node);
+    if (node === null) return;
+    switch (event.event) {
+      case "node_ready":
+        Object.assign(node, { peerId: event.peerId, pageUrl: event.pageUrl, isRunning: true });
+        this.name(event.peerId, event.node);
+        return;
+      case "node_exited":
+        Object.assign(node, { isRunning: false, meshPeers: null });
+        return;
+      case "mesh":
+        if (event.topic === "triggered_exit") node.meshPeers = event.peers;
+        return;
+      case "block":
+        if ((node.headSlot ?? -1) <= event.slot)
+          Object.assign(node, { headSlot: event.slot, headRoot: event.blockRoot });
+        return;
+    }
+  }
+
+  #onMessage(event: Named<"message_sent" | "operation_formed">): void {
+    const message = this.#message(event.pubkey, event.messageIndex, event.time);
+    if (event.event === "operation_formed") {
+      message.formedBy.add(event.node);
+      message.firstFormedMs = Math.min(message.firstFormedMs ?? event.time, event.time);
+      return;
+    }
+    message.kind = event.kind;
+    message.validatorIndex = event.validatorIndex;
+    message.transaction ??= { hash: event.transactionHash, block: event.blockNumber, timeMs: event.time };
+  }
+
+  #onChain(event: Named<"included" | "exit_initiated">): void {
+    if (event.event === "exit_initiated") {
+      const message = this.acceptedMessageOf(event.pubkey);
+      if (message === null) return;
+      message.validatorIndex ??= event.validatorIndex;
+      if (message.exit?.epoch !== event.exitEpoch) message.exit = { epoch: event.exitEpoch, timeMs: event.time };
+      return;
+    }
+    for (const pubkey of event.pubkeys) {
+      const message = this.acceptedMessageOf(pubkey);
+      // Every node tells; a reorg may move it into another block.
+      if (message === null || message.included?.slot === event.slot) continue;
+      message.included = { slot: event.slot, timeMs: event.time };
+    }
+  }
+
+  #onRequested({ pubkey, validatorIndex, time }: Named<"exit_requested">): void {
     this.requests.delete(pubkey);
     this.requests.set(pubkey, { pubkey, validatorIndex, timeMs: time, failure: null });
     dropOldest(this.requests, MAX_REQUESTS);

@@ -1,6 +1,6 @@
 /** A message's way through the network as a graph shows it, from the judgements that the page was told of. */
 import type { GraphWay, ReachedResult } from "../charts/network.ts";
-import type { Hop, Message } from "./model.ts";
+import type { Hop, Message } from "./facts.ts";
 
 export interface WayStep extends Hop {
   /** Since the first judgement. */

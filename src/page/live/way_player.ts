@@ -1,7 +1,8 @@
 /** The controls of a message's way: which message, which moment of it, and its steps as a table. */
 import type { GraphWay } from "../charts/network.ts";
 import { h, newId, setText, table } from "./dom.ts";
-import type { Message, Model } from "./model.ts";
+import type { Message } from "./facts.ts";
+import type { Model } from "./model.ts";
 import { duration, plural, shorten, shortPeerId } from "./text.ts";
 import { type CancelTimer, eachFrame, nowMs } from "./time.ts";
 import { RESULT_WORDS } from "./verdicts_view.ts";

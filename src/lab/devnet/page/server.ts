@@ -38,13 +38,17 @@ export interface DevnetPageDeps {
   strangers(): ReadonlyMap<string, string>;
 }
 
-const index = z.string().regex(/^\d{1,9}$/, "validator_index must be a decimal string");
-const pubkey = z.string().regex(/^0x[0-9a-fA-F]{96}$/, "pubkey must be 48 bytes of hex after 0x");
-const exitBody = z.union([z.strictObject({ validator_index: index }), z.strictObject({ pubkey })]);
+const exitBody = z.union([
+  z.strictObject({ validator_index: z.string().regex(/^\d{1,9}$/) }),
+  z.strictObject({ pubkey: z.string().regex(/^0x[0-9a-fA-F]{96}$/) }),
+]);
+
+/** What a browser says of a request by the page itself, and of an address that was typed. */
+const OWN_SITES: readonly unknown[] = [undefined, "same-origin", "none"];
 
 /**
  * @param port 0 takes any free one.
- * @throws CodedError PAGE_ADDRESS_IN_USE.
+ * @throws CodedError PAGE_NOT_SERVED.
  */
 export async function startDevnetPage(port: number, deps: DevnetPageDeps): Promise<DevnetPage> {
   const app = fastify({
@@ -80,10 +84,9 @@ export async function startDevnetPage(port: number, deps: DevnetPageDeps): Promi
     await app.listen({ host: HOST, port });
   } catch (error) {
     await stop();
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     throw new CodedError(
-      "PAGE_ADDRESS_IN_USE",
-      `The page cannot be served on ${HOST}:${port}: the port is taken, choose another with --page-port (0 takes any free one)`,
+      "PAGE_NOT_SERVED",
+      `The page cannot be served on ${HOST}:${port} (${errorMessage(error)}): choose another --page-port, or 0 for any free one`,
       { port },
       error,
     );
@@ -99,11 +102,11 @@ function refuseStrangers(app: FastifyInstance): void {
   app.addHook("onRequest", async (request, reply) => {
     const { port } = app.server.address() as AddressInfo;
     const { host, origin } = request.headers;
-    if (!["127.0.0.1", "localhost"].some((name) => host === `${name}:${port}`)) {
+    if (![HOST, "localhost"].some((name) => host === new URL(`http://${name}:${port}`).host)) {
       return answer(reply, 403, "FORBIDDEN_HOST", `open the page as http://${HOST}:${port}/`);
     }
-    const site = request.headers["sec-fetch-site"];
-    const isOwn = (origin === undefined || origin === `http://${host}`) && (site ?? "same-origin") !== "cross-site";
+    const isOwnOrigin = origin === undefined || origin === `http://${host}`;
+    const isOwn = isOwnOrigin && OWN_SITES.includes(request.headers["sec-fetch-site"]);
     // A link from elsewhere may open the page, and nothing more.
     if (!isOwn && request.url !== "/")
       return answer(reply, 403, "FORBIDDEN_ORIGIN", "only the page itself may ask this");

@@ -149,6 +149,7 @@ describe("devnet page: strangers", () => {
       { origin: "http://evil.example" },
       { origin: "null" },
       { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
       // Another server of this machine.
       { origin: "http://127.0.0.1:1" },
     ]) {
@@ -237,5 +238,5 @@ test("devnet page: a port that is taken is a coded error", async () => {
       strangers: () => new Map(),
       requestExit: (choice) => desk.ask(choice),
     }),
-  ).rejects.toMatchObject({ code: "PAGE_ADDRESS_IN_USE" });
+  ).rejects.toMatchObject({ code: "PAGE_NOT_SERVED" });
 });
