@@ -15,7 +15,10 @@ const pubkey = z.string().regex(/^0x[0-9a-f]{96}$/);
 /** What programs may rely on, by event. */
 const shapes: Record<string, z.ZodType> = {
   network: z.object({ elUrl: z.url(), contract: z.string(), nodes: z.literal(3) }),
-  ready: z.object({ nodes: z.array(z.object({ node: z.string(), apiUrl: z.url() })).length(3) }),
+  ready: z.object({
+    nodes: z.array(z.object({ node: z.string(), apiUrl: z.url(), pageUrl: z.url() })).length(3),
+    pageUrl: z.url(),
+  }),
   message_sent: z.object({ kind: z.string(), pubkey, transactionHash: root, messageIndex: z.string() }),
   operation_formed: z.object({ node: z.string(), pubkey, messageIndex: z.string() }),
   verdict: z.object({
@@ -93,10 +96,13 @@ describe("devnet --once --json", () => {
 
   test("leaves nothing behind: no port of a node or of the execution client answers", async () => {
     const { elUrl } = named("network")[0] as unknown as { elUrl: string };
-    const { nodes } = named("ready")[0] as unknown as { nodes: { apiUrl: string; multiaddrs: string[] }[] };
-    const ports = [elUrl, ...nodes.map(({ apiUrl }) => apiUrl)].map((url) => Number(new URL(url).port));
+    const { nodes, pageUrl } = named("ready")[0] as unknown as {
+      nodes: { apiUrl: string; multiaddrs: string[] }[];
+      pageUrl: string;
+    };
+    const ports = [elUrl, pageUrl, ...nodes.map(({ apiUrl }) => apiUrl)].map((url) => Number(new URL(url).port));
     ports.push(...nodes.flatMap(({ multiaddrs }) => multiaddrs.map((address) => Number(address.split("/")[4]))));
-    expect(ports).toHaveLength(7);
+    expect(ports).toHaveLength(8);
     for (const port of ports) expect(await answers(port), `port ${port}`).toBe(false);
   });
 });
