@@ -16,6 +16,7 @@ const { sleep, systemClock } = await import("../../../src/base/clock.ts");
 const { silentLogger } = await import("../../../src/base/log.ts");
 const { systemRandom } = await import("../../../src/base/random.ts");
 const { makeOwnNetwork } = await import("../../../src/lab/fuzz/fixture.ts");
+const { scrape } = await import("../../../src/lab/fuzz/scrape.ts");
 const { startTarget } = await import("../../../src/lab/fuzz/target.ts");
 const { createNetwork } = await import("../../../src/network/create_network.ts");
 const { compressBlock, decompressBlock } = await import("../../../src/network/encoding.ts");
@@ -198,13 +199,8 @@ const isSound =
   end.goEvents.length === 0 &&
   end.goLowestScore >= 0 &&
   target.isRunning();
-const metrics = target.metricsUrl === null ? "" : await (await fetch(target.metricsUrl)).text();
-const disconnects = [...metrics.matchAll(/^\S*disconnect\S*\{[^}]*reason="(\w+)"[^}]*\} (\d+)/gm)];
-tell("end", {
-  isSound,
-  ...end,
-  targetDisconnects: Object.fromEntries(disconnects.map(([, reason, n]) => [reason, Number(n)])),
-});
+const { disconnects } = await scrape(target.metricsUrl);
+tell("end", { isSound, ...end, targetDisconnects: disconnects });
 await go.stop();
 await node.stop();
 await target.stop();
