@@ -35,11 +35,17 @@ export class PictureNotes {
   readonly #copies: number[] = [];
   readonly #refused = new Map<string, number[]>();
   readonly #mesh: number[][] = [];
+  readonly #attacks: { readonly name: string; readonly fromT: number; toT: number | null }[] = [];
 
   /** @param isCounted of the event's message. */
   take(event: TraceEvent, isCounted: boolean): void {
     this.#lastT = event.t;
     if (event.e === "start") this.#startT = event.t;
+    if (event.e === "attack") this.#attacks.push({ name: event.name, fromT: event.t, toT: null });
+    if (event.e === "attacked") {
+      const open = this.#attacks.find(({ name, toT }) => name === event.name && toT === null);
+      if (open !== undefined) open.toT = event.t;
+    }
     if (this.#startT === null) return;
     const bin = Math.floor((event.t - this.#startT) / MIN_BIN_US);
     if (event.e === "duplicate" && isCounted) this.#copies[bin] = (this.#copies[bin] ?? 0) + 1;
@@ -92,6 +98,11 @@ export class PictureNotes {
       histogram: histogramOf(latencies.flat()),
       time: {
         binMs: binUs / 1000,
+        attacks: this.#attacks.map(({ name, fromT, toT }) => ({
+          name,
+          fromMs: round((fromT - startT) / 1000),
+          toMs: round(((toT ?? endT) - startT) / 1000),
+        })),
         publishedPerSecond: perSecond(published),
         deliveredPerSecond: perSecond(delivered),
         duplicatesPerDelivery: delivered.map((count, k) => (count === 0 ? null : round((copies[k] ?? 0) / count))),

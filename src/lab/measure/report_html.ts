@@ -25,7 +25,7 @@ output { font-variant-numeric: tabular-nums; min-width: 14rem; }
 .figures td { white-space: nowrap; }
 .figures small { display: block; color: var(--muted); font-weight: 400; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
-@media print { .chart { break-inside: avoid; } details { display: none; } }
+@media print { .chart { break-inside: avoid; } .chart div, .graph div { max-width: 100%; } canvas { max-width: 100%; height: auto !important; } details { display: none; } }
 </style>`;
 
 const NO_SCRIPT =

@@ -22,6 +22,8 @@ export interface Timeline {
   readonly binMs: number;
   readonly unit: string;
   readonly series: readonly TimeSeries[];
+  /** Shaded, and named. */
+  readonly spans?: readonly { readonly name: string; readonly fromMs: number; readonly toMs: number }[];
 }
 
 /** Deliveries, publications: an area for the first series, lines for the others. */
@@ -38,7 +40,10 @@ export function duplicatesTimeline(timeline: Timeline): EChartsOption {
   return linesOf(timeline, () => ({}));
 }
 
-function linesOf({ startMs, binMs, unit, series }: Timeline, style: (index: number) => object): EChartsOption {
+function linesOf(
+  { startMs, binMs, unit, series, spans = [] }: Timeline,
+  style: (index: number) => object,
+): EChartsOption {
   return {
     grid: GRID,
     legend: { show: series.length > 1, ...LEGEND },
@@ -54,8 +59,21 @@ function linesOf({ startMs, binMs, unit, series }: Timeline, style: (index: numb
       itemStyle: { color: seriesColour(index) },
       lineStyle: { width: 2, color: seriesColour(index), type: dashOf(index) },
       ...style(index),
+      ...(index === 0 && spans.length > 0 ? { markArea: markAreaOf(spans) } : {}),
       data: values.map((value, k) => [(startMs + k * binMs) / 1000, value]),
     })),
+  };
+}
+
+function markAreaOf(spans: NonNullable<Timeline["spans"]>) {
+  return {
+    silent: true,
+    itemStyle: { color: "--reject", opacity: 0.12 },
+    label: { color: "--reject", fontSize: 11 },
+    data: spans.map(({ name, fromMs, toMs }): [object, object] => [
+      { name, xAxis: fromMs / 1000 },
+      { xAxis: toMs / 1000 },
+    ]),
   };
 }
 

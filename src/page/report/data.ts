@@ -14,6 +14,7 @@ export interface RunPicture {
   };
   readonly time: {
     readonly binMs: number;
+    readonly attacks: readonly { readonly name: string; readonly fromMs: number; readonly toMs: number }[];
     readonly publishedPerSecond: readonly number[];
     readonly deliveredPerSecond: readonly number[];
     /** Null where nothing was delivered. */

@@ -49,14 +49,16 @@ export function showRun(parent: HTMLElement, page: RunPage): void {
     binMs,
     unit,
     series,
+    spans: time.attacks,
   });
+  const attacked = time.attacks.length === 0 ? "" : " Attacks are shaded.";
   const deliveries = lines("a second", [
     { name: "deliveries", values: time.deliveredPerSecond },
     { name: "publications", values: time.publishedPerSecond },
   ]);
   addChart(parent, {
     title: "Deliveries over time",
-    description: `Deliveries and publications a second, in bins of ${numberText(binMs / 1000)} s.`,
+    description: `Deliveries and publications a second, in bins of ${numberText(binMs / 1000)} s.${attacked}`,
     option: deliveriesTimeline(deliveries),
     table: () => timelineTable(deliveries),
   });

@@ -4,6 +4,7 @@ import { definitionOf } from "../../../src/lab/measure/definitions.ts";
 import { formatValue, METRICS } from "../../../src/lab/measure/metrics.ts";
 import { PictureNotes } from "../../../src/lab/measure/picture.ts";
 import { compareHtml, reportHtml } from "../../../src/lab/measure/report_html.ts";
+import type { TraceEvent } from "../../../src/lab/measure/trace.ts";
 import type { PageData } from "../../../src/page/report/data.ts";
 import { makeReportPage } from "../../page/report/fixture.ts";
 import { PARAMS } from "./fixture.ts";
@@ -61,6 +62,34 @@ it("report.html: has curves that pass through the quantiles that its tables tell
     fromPublish?.p95,
     fromPublish?.p99,
     fromPublish?.max,
+  ]);
+});
+
+it("report.html: shades the time of attacks, of one that the run's end cut off, too", () => {
+  const notes = new PictureNotes();
+  const events: TraceEvent[] = [
+    { t: 1_000, e: "start" },
+    { t: 501_000, e: "attack", n: 0, name: "flood" },
+    {
+      t: 901_000,
+      e: "attacked",
+      n: 0,
+      name: "flood",
+      identities: 1,
+      rpcs: 1,
+      messages: 1,
+      bytes: 1,
+      hungUp: 0,
+      skipped: null,
+      faults: [],
+    },
+    { t: 951_000, e: "attack", n: 0, name: "mimic" },
+    { t: 1_001_000, e: "end" },
+  ];
+  for (const event of events) notes.take(event, false);
+  expect(notes.picture([], 0).time.attacks).toEqual([
+    { name: "flood", fromMs: 500, toMs: 900 },
+    { name: "mimic", fromMs: 950, toMs: 1_000 },
   ]);
 });
 

@@ -96,7 +96,11 @@ it.each<[string, EChartsOption, string[]]>([
   ["latencyCdf of nothing", latencyCdf({ series: [{ name: "none", points: [] }] }), ["milliseconds"]],
   ["latencyBuckets", latencyBuckets(BUCKETS), ["10", "more", "deliveries"]],
   ["deliveriesTimeline", deliveriesTimeline(LINES), ["a second", "delivered", "published"]],
-  ["meshDegree", meshDegree(LINES), ["seconds of the run"]],
+  [
+    "meshDegree under attack",
+    meshDegree({ ...LINES, spans: [{ name: "flood", fromMs: 600, toMs: 900 }] }),
+    ["seconds of the run", "flood"],
+  ],
   ["duplicatesTimeline", duplicatesTimeline({ ...LINES, series: [] }), ["seconds of the run"]],
   ["verdictsOverTime", verdictsOverTime(VERDICTS), ["ACCEPTED", "BAD_PROOF", "BAD_SNAPPY"]],
   ["verdictsOverTime of nothing", verdictsOverTime({ startMs: 0, binMs: 1, series: [] }), ["verdicts"]],

@@ -123,12 +123,27 @@ describe.runIf(executable !== null)("report.html in Chromium", { timeout: TIMEOU
     await close();
   });
 
-  it.each(["light", "dark"] as const)("is accessible in %s, and follows the theme", async (colorScheme) => {
-    const { page, faults, close } = await open(reportHtml(small), { colorScheme });
+  it("is accessible in light and in dark, and follows from one to the other", async () => {
+    const { page, faults, close } = await open(reportHtml(small), { colorScheme: "light" });
     expect(await violations(page)).toEqual([]);
     expect(await page.locator("[role=img]").count()).toBe(7);
-    await page.emulateMedia({ colorScheme: colorScheme === "dark" ? "light" : "dark" });
+    await page.emulateMedia({ colorScheme: "dark" });
     expect(await violations(page)).toEqual([]);
+    expect(faults).toEqual([]);
+    await close();
+  });
+
+  it("prints in light colours, no chart wider than the paper", async () => {
+    const { page, faults, close } = await open(reportHtml(small), { colorScheme: "dark" });
+    await page.setViewportSize({ width: 700, height: 900 });
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    await page.emulateMedia({ media: "print" });
+    expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe("rgb(255, 255, 255)");
+    const widths = await page
+      .locator("canvas")
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().right));
+    expect(Math.max(...widths)).toBeLessThanOrEqual(700);
+    await page.evaluate('dispatchEvent(new Event("afterprint"))');
     expect(faults).toEqual([]);
     await close();
   });
