@@ -77,7 +77,7 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
       maxParallelDials: MAX_PARALLEL_DIALS,
       dialTimeout: DIAL_TIMEOUT_MS,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
-      // Never reached: the guard ends the oldest before, and so lets the newest in.
+      // Never reached: the guard keeps them to half of it, and chooses who goes (`guard/handshakes.ts`).
       maxIncomingPendingConnections: 2 * MAX_HANDSHAKES,
     },
     connectionMonitor: {
