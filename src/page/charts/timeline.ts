@@ -36,7 +36,8 @@ export function meshDegree(timeline: Timeline): EChartsOption {
   return linesOf(timeline, () => ({ step: "end" as const }));
 }
 
-export function duplicatesTimeline(timeline: Timeline): EChartsOption {
+/** Latency, duplicates per delivery. */
+export function linesOverTime(timeline: Timeline): EChartsOption {
   return linesOf(timeline, () => ({}));
 }
 

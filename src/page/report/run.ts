@@ -1,17 +1,28 @@
 /** The charts of one run. */
-import { numberText } from "../charts/chart.ts";
+import { type EChartsOption, numberText } from "../charts/chart.ts";
 import { latencyBuckets, latencyBucketsTable, latencyCdf, latencyCdfTable } from "../charts/latency.ts";
-import { deliveriesTimeline, duplicatesTimeline, meshDegree, timelineTable } from "../charts/timeline.ts";
+import {
+  deliveriesTimeline,
+  linesOverTime,
+  meshDegree,
+  type Timeline,
+  type TimeSeries,
+  timelineTable,
+} from "../charts/timeline.ts";
 import { verdictsOverTime, verdictsTable } from "../charts/verdicts.ts";
-import type { Cdf, RunPage } from "./data.ts";
+import type { Cdf, RunPage, RunPicture } from "./data.ts";
 import { addChart } from "./section.ts";
 import { addWayPlayer } from "./way_player.ts";
 
 export function showRun(parent: HTMLElement, page: RunPage): void {
-  const { cdf, picture } = page;
-  const { time, histogram } = picture;
-  const { binMs } = time;
+  addLatency(parent, page);
+  addHistogram(parent, page.picture);
+  addWayPlayer(parent, page);
+  addTimelines(parent, page.picture.time);
+  addVerdicts(parent, page.picture.time);
+}
 
+function addLatency(parent: HTMLElement, { cdf, picture }: RunPage): void {
   const latencies = {
     series: [
       { name: "from publishing", points: cdf },
@@ -24,16 +35,11 @@ export function showRun(parent: HTMLElement, page: RunPage): void {
     option: latencyCdf(latencies),
     table: () => latencyCdfTable(latencies),
   });
+}
 
-  const buckets = {
-    series: [
-      {
-        name: "deliveries",
-        upperMs: histogram.upperMs.map((bound) => bound ?? Number.POSITIVE_INFINITY),
-        counts: histogram.counts,
-      },
-    ],
-  };
+function addHistogram(parent: HTMLElement, { histogram }: RunPicture): void {
+  const upperMs = histogram.upperMs.map((bound) => bound ?? Number.POSITIVE_INFINITY);
+  const buckets = { series: [{ name: "deliveries", upperMs, counts: histogram.counts }] };
   addChart(parent, {
     title: "Deliveries by latency",
     description:
@@ -41,72 +47,66 @@ export function showRun(parent: HTMLElement, page: RunPage): void {
     option: latencyBuckets(buckets),
     table: () => latencyBucketsTable(buckets),
   });
+}
 
-  addWayPlayer(parent, page);
-
-  const lines = (unit: string, series: { name: string; values: readonly (number | null)[] }[]) => ({
-    startMs: 0,
-    binMs,
-    unit,
-    series,
-    spans: time.attacks,
-  });
+function addTimelines(parent: HTMLElement, time: RunPicture["time"]): void {
+  const add = (
+    title: string,
+    description: string,
+    unit: string,
+    draw: (timeline: Timeline) => EChartsOption,
+    series: readonly TimeSeries[],
+  ) => {
+    const timeline = { startMs: 0, binMs: time.binMs, unit, series, spans: time.attacks };
+    addChart(parent, { title, description, option: draw(timeline), table: () => timelineTable(timeline) });
+  };
   const attacked = time.attacks.length === 0 ? "" : " Attacks are shaded.";
-  const deliveries = lines("a second", [
-    { name: "deliveries", values: time.deliveredPerSecond },
-    { name: "publications", values: time.publishedPerSecond },
-  ]);
-  addChart(parent, {
-    title: "Deliveries over time",
-    description: `Deliveries and publications a second, in bins of ${numberText(binMs / 1000)} s.${attacked}`,
-    option: deliveriesTimeline(deliveries),
-    table: () => timelineTable(deliveries),
-  });
-
-  const latencyLines = lines("milliseconds", [
-    { name: "p50", values: time.p50Ms },
-    { name: "p99", values: time.p99Ms },
-  ]);
-  addChart(parent, {
-    title: "Latency over time",
-    description:
-      "From publishing to delivery, of the messages published in each bin: half of the deliveries, and 99 %.",
-    option: duplicatesTimeline(latencyLines),
-    table: () => timelineTable(latencyLines),
-  });
-
-  const mesh = lines("peers in the mesh", [
-    { name: "median", values: time.mesh.median },
-    { name: "smallest", values: time.mesh.min },
-    { name: "largest", values: time.mesh.max },
-  ]);
-  addChart(parent, {
-    title: "Mesh degree",
-    description: "Sizes of the nodes' meshes: the median, the smallest and the largest.",
-    option: meshDegree(mesh),
-    table: () => timelineTable(mesh),
-  });
-
-  const duplicates = lines("duplicates per delivery", [
+  add(
+    "Deliveries over time",
+    `Deliveries and publications a second, in bins of ${numberText(time.binMs / 1000)} s.${attacked}`,
+    "a second",
+    deliveriesTimeline,
+    [
+      { name: "deliveries", values: time.deliveredPerSecond },
+      { name: "publications", values: time.publishedPerSecond },
+    ],
+  );
+  add(
+    "Latency over time",
+    "From publishing to delivery, of the messages published in each bin: half of the deliveries, and 99 %.",
+    "milliseconds",
+    linesOverTime,
+    [
+      { name: "p50", values: time.p50Ms },
+      { name: "p99", values: time.p99Ms },
+    ],
+  );
+  add(
+    "Mesh degree",
+    "Sizes of the nodes' meshes: the median, the smallest and the largest.",
+    "peers in the mesh",
+    meshDegree,
+    [
+      { name: "median", values: time.mesh.median },
+      { name: "smallest", values: time.mesh.min },
+      { name: "largest", values: time.mesh.max },
+    ],
+  );
+  add("Duplicates", "Copies after the first, over deliveries.", "duplicates per delivery", linesOverTime, [
     { name: "duplicates per delivery", values: time.duplicatesPerDelivery },
   ]);
-  addChart(parent, {
-    title: "Duplicates",
-    description: "Copies after the first, over deliveries.",
-    option: duplicatesTimeline(duplicates),
-    table: () => timelineTable(duplicates),
-  });
+}
 
-  const verdicts = { startMs: 0, binMs, series: time.verdicts };
+function addVerdicts(parent: HTMLElement, { binMs, verdicts }: RunPicture["time"]): void {
   // Where nothing was refused, the deliveries say the same.
-  if (time.verdicts.length > 1) {
-    addChart(parent, {
-      title: "Verdicts",
-      description: "What the nodes made of the messages, over time.",
-      option: verdictsOverTime(verdicts),
-      table: () => verdictsTable(verdicts),
-    });
-  }
+  if (verdicts.length < 2) return;
+  const counts = { startMs: 0, binMs, series: verdicts };
+  addChart(parent, {
+    title: "Verdicts",
+    description: "What the nodes made of the messages, over time.",
+    option: verdictsOverTime(counts),
+    table: () => verdictsTable(counts),
+  });
 }
 
 function latencyText(cdf: Cdf): string {

@@ -1,215 +1,206 @@
 /** One message's way through the network: chosen, played, or stepped through by hand. */
 import { numberText, type Point } from "../charts/chart.ts";
 import { dataTable } from "../charts/data_table.ts";
-import { networkLayout, type Step, timeLayout, timeRing } from "../charts/layout.ts";
-import { mount } from "../charts/mount.ts";
-import { type Graph, networkGraph, networkMoment, wayTable } from "../charts/network.ts";
+import { networkLayout, type Step, timeLayout } from "../charts/layout.ts";
+import { type MountedChart, mount } from "../charts/mount.ts";
+import { networkGraph, networkMoment, wayTable } from "../charts/network.ts";
 import type { RunPage, Way } from "./data.ts";
+import { lastMsOf, medianWay, stepsOf, type WayLayout, type WayMoment, wayGraph, wayText } from "./way_graph.ts";
 
+const TITLE = "One message's way";
 /** Of the page, however long the message took. */
 const PLAY_MS = 4_000;
 /** In how many pictures a way is played to those who want no motion. */
 const STILL_PICTURES = 8;
-const RINGS = 4;
 
-const LAYOUTS = ["time", "network"] as const;
+const LAYOUTS: readonly { readonly layout: WayLayout; readonly text: string }[] = [
+  { layout: "time", text: "distance is time" },
+  { layout: "network", text: "the network" },
+];
 
-export function addWayPlayer(parent: HTMLElement, { nodes, links, picture: { ways } }: RunPage): void {
+export function addWayPlayer(parent: HTMLElement, page: RunPage): void {
   const section = document.createElement("section");
   section.className = "card wide";
-  const heading = document.createElement("h2");
-  heading.textContent = "One message's way";
-  section.append(heading);
+  section.append(textElement("h2", TITLE));
   parent.append(section);
-  const [fallback] = ways;
-  if (fallback === undefined) {
-    const text = document.createElement("p");
-    text.textContent = "Nothing was published.";
-    section.append(text);
-    return;
+  const way = medianWay(page.picture.ways);
+  if (way === null) section.append(textElement("p", "Nothing was published."));
+  else new WayPlayer(section, page, way);
+}
+
+interface Playing {
+  readonly fromMs: number;
+  /** Of the page; null until the first frame. */
+  startedAt: number | null;
+}
+
+class WayPlayer {
+  readonly #page: RunPage;
+  readonly #messages: HTMLSelectElement;
+  readonly #layouts = selectOf(LAYOUTS.map(({ text }) => text));
+  readonly #play = document.createElement("button");
+  readonly #slider = document.createElement("input");
+  readonly #told = document.createElement("output");
+  readonly #chart: MountedChart;
+  readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
+  #way: Way;
+  #steps: readonly Step[];
+  #atMs: number;
+  #points: readonly Point[] = [];
+  /** Made when it is first asked for: it takes a moment. */
+  #networkPoints: readonly Point[] | null = null;
+  #playing: Playing | null = null;
+
+  constructor(section: HTMLElement, page: RunPage, way: Way) {
+    const { ways } = page.picture;
+    this.#page = page;
+    this.#way = way;
+    this.#steps = stepsOf(way);
+    this.#atMs = lastMsOf(this.#steps);
+    this.#messages = selectOf(ways.map(wayText));
+    this.#messages.selectedIndex = ways.indexOf(way);
+    const box = this.#build(section);
+    this.#chart = mount(box, {}, "");
+    this.#listen(box);
+    this.#drawAll();
   }
 
-  const messages = selectOf(ways.map(wayText));
-  const layouts = selectOf(["distance is time", "the network"]);
-  const play = document.createElement("button");
-  play.type = "button";
-  const slider = document.createElement("input");
-  slider.type = "range";
-  slider.min = "0";
-  slider.step = "any";
-  const told = document.createElement("output");
-  const controls = document.createElement("div");
-  controls.className = "fields";
-  controls.append(labelled("Message", messages), labelled("Layout", layouts), play, labelled("Time", slider), told);
-  const box = document.createElement("div");
-  box.className = "graph";
-  box.tabIndex = 0;
-  const help = document.createElement("p");
-  help.className = "hint";
-  help.textContent =
-    "With the picture in focus: space plays and pauses, the arrow keys go from delivery to delivery. Point at a node to read when it had the message and from whom.";
-  section.append(controls, box, help);
-
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let way: Way = ways[medianIndex(ways)] ?? fallback;
-  let steps = stepsOf(way);
-  let atMs = lastMs();
-  let networkPoints: Point[] | null = null;
-  let points: readonly Point[] = [];
-  let startedAt: number | null = null;
-  let startedFromMs = 0;
-  messages.selectedIndex = ways.indexOf(way);
-
-  function lastMs(): number {
-    return steps.at(-1)?.ms ?? 0;
+  /** Returns the graph's box. */
+  #build(section: HTMLElement): HTMLElement {
+    this.#play.type = "button";
+    Object.assign(this.#slider, { type: "range", min: "0", step: "any" });
+    const controls = document.createElement("div");
+    controls.className = "fields";
+    controls.append(
+      labelled("Message", this.#messages),
+      labelled("Layout", this.#layouts),
+      this.#play,
+      labelled("Time", this.#slider),
+      this.#told,
+    );
+    const box = document.createElement("div");
+    box.className = "graph";
+    box.tabIndex = 0;
+    const hint = textElement(
+      "p",
+      "With the picture in focus: space plays and pauses, the arrow keys go from delivery to delivery. Point at a node to read when it had the message.",
+    );
+    hint.className = "hint";
+    const table = dataTable(TITLE, () => wayTable(wayGraph(this.#page, this.#moment())));
+    section.append(controls, box, hint, table);
+    return box;
   }
 
-  function graph(): Graph {
-    const rings =
-      layoutName() === "time" && lastMs() > 0
-        ? Array.from({ length: RINGS }, (_, k) => {
-            const ms = (lastMs() * (k + 1)) / RINGS;
-            return { label: `${numberText(Number(ms.toPrecision(3)))} ms`, points: timeRing(ms, lastMs()) };
-          })
-        : [];
+  #listen(box: HTMLElement): void {
+    this.#messages.addEventListener("change", () => {
+      this.#way = this.#page.picture.ways[this.#messages.selectedIndex] ?? this.#way;
+      this.#steps = stepsOf(this.#way);
+      this.#atMs = lastMsOf(this.#steps);
+      this.#pause();
+      this.#drawAll();
+    });
+    this.#layouts.addEventListener("change", () => this.#drawAll());
+    this.#play.addEventListener("click", () => this.#toggle());
+    this.#slider.addEventListener("input", () => this.#stopAt(Number(this.#slider.value)));
+    box.addEventListener("keydown", (event) => {
+      if (event.key === " ") this.#toggle();
+      else if (event.key === "ArrowRight") this.#stepTo(this.#steps.find(({ ms }) => ms > this.#atMs));
+      else if (event.key === "ArrowLeft") this.#stepTo(this.#steps.findLast(({ ms }) => ms < this.#atMs));
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  #layout(): WayLayout {
+    return LAYOUTS[this.#layouts.selectedIndex]?.layout ?? "time";
+  }
+
+  #moment(): WayMoment {
     return {
-      nodes: nodes.map((peerId, k) => {
-        const [x, y] = points[k] ?? [0.5, 0.5];
-        return { id: String(k), label: String(k), kind: "node", detail: peerId, x, y };
-      }),
-      // In the picture of time, links that the message did not take would hide those that it took.
-      links:
-        layoutName() === "time"
-          ? []
-          : links.map(([a, b]) => ({ source: String(a), target: String(b), kind: "connected" as const })),
-      rings,
-      way: {
-        atMs,
-        reached: Object.fromEntries([
-          [way.publisher, { atMs: 0, result: "formed" as const }],
-          ...steps.map(({ node, ms }) => [node, { atMs: ms, result: "accept" as const }]),
-        ]),
-        links: steps.map(({ node, from, ms }) => ({ source: String(from), target: String(node), atMs: ms })),
-      },
+      way: this.#way,
+      steps: this.#steps,
+      layout: this.#layout(),
+      points: this.#points,
+      atMs: this.#atMs,
     };
   }
 
-  function layoutName(): (typeof LAYOUTS)[number] {
-    return LAYOUTS[layouts.selectedIndex] ?? "time";
+  /** What another message or layout changes. */
+  #drawAll(): void {
+    const { nodes, links } = this.#page;
+    if (this.#layout() === "time") {
+      this.#points = timeLayout(nodes.length, this.#way.publisher, this.#steps);
+    } else {
+      this.#networkPoints ??= networkLayout(nodes.length, links);
+      this.#points = this.#networkPoints;
+    }
+    this.#slider.max = String(lastMsOf(this.#steps));
+    const label = `${TITLE}: message ${wayText(this.#way)}`;
+    this.#chart.set(networkGraph(wayGraph(this.#page, this.#moment())), label);
+    this.#tell();
   }
 
-  function place(): void {
-    if (layoutName() === "time") {
-      points = timeLayout(nodes.length, way.publisher, steps);
+  #moveTo(ms: number): void {
+    this.#atMs = Math.min(lastMsOf(this.#steps), Math.max(0, ms));
+    this.#chart.set(networkMoment(wayGraph(this.#page, this.#moment())));
+    this.#tell();
+  }
+
+  #stopAt(ms: number): void {
+    this.#pause();
+    this.#moveTo(ms);
+  }
+
+  #stepTo(step: Step | undefined): void {
+    if (step !== undefined) this.#stopAt(step.ms);
+  }
+
+  #tell(): void {
+    const reached = this.#steps.filter(({ ms }) => ms <= this.#atMs).length;
+    const at = `${numberText(Number(this.#atMs.toFixed(1)))} ms`;
+    this.#told.textContent = `${at}: ${reached} of ${this.#page.nodes.length - 1} nodes`;
+    this.#slider.value = String(this.#atMs);
+    this.#slider.setAttribute("aria-valuetext", at);
+    this.#play.textContent = this.#playing === null ? "Play" : "Pause";
+  }
+
+  #toggle(): void {
+    if (this.#playing !== null) {
+      this.#pause();
       return;
     }
-    networkPoints ??= networkLayout(nodes.length, links);
-    points = networkPoints;
+    const fromMs = this.#atMs >= lastMsOf(this.#steps) ? 0 : this.#atMs;
+    const playing: Playing = { fromMs, startedAt: null };
+    this.#playing = playing;
+    // Not sixty times a second.
+    this.#told.setAttribute("aria-live", "off");
+    this.#moveTo(fromMs);
+    requestAnimationFrame((now) => this.#frame(playing, now));
   }
 
-  function tell(): void {
-    const reached = steps.filter(({ ms }) => ms <= atMs).length;
-    told.textContent = `${numberText(Number(atMs.toFixed(1)))} ms: ${reached} of ${nodes.length - 1} nodes`;
-    slider.value = String(atMs);
-    play.textContent = startedAt === null ? "Play" : "Pause";
+  #pause(): void {
+    this.#playing = null;
+    this.#told.setAttribute("aria-live", "polite");
+    this.#tell();
   }
 
-  function drawAll(): void {
-    slider.max = String(lastMs());
-    slider.setAttribute("aria-valuetext", `${numberText(atMs)} ms`);
-    chart.set(networkGraph(graph()), `The way of message ${way.message}: ${wayText(way)}`);
-    tell();
+  #frame(playing: Playing, now: number): void {
+    // Paused, and perhaps begun again since this frame was asked for.
+    if (this.#playing !== playing) return;
+    playing.startedAt ??= now;
+    const share = Math.min(1, (now - playing.startedAt) / PLAY_MS);
+    const shown = this.#still.matches ? Math.floor(share * STILL_PICTURES) / STILL_PICTURES : share;
+    const ms = playing.fromMs + shown * (lastMsOf(this.#steps) - playing.fromMs);
+    if (ms !== this.#atMs) this.#moveTo(ms);
+    if (share === 1) this.#pause();
+    else requestAnimationFrame((next) => this.#frame(playing, next));
   }
-
-  function moveTo(ms: number): void {
-    atMs = Math.min(lastMs(), Math.max(0, ms));
-    slider.setAttribute("aria-valuetext", `${numberText(atMs)} ms`);
-    chart.set(networkMoment(graph()));
-    tell();
-  }
-
-  function pause(): void {
-    startedAt = null;
-    // Told when it stands still, not sixty times a second.
-    told.setAttribute("aria-live", "polite");
-    tell();
-  }
-
-  function frame(now: number): void {
-    if (startedAt === null) return;
-    if (startedAt === 0) startedAt = now;
-    const share = Math.min(1, (now - startedAt) / PLAY_MS);
-    const shown = still.matches ? Math.floor(share * STILL_PICTURES) / STILL_PICTURES : share;
-    const ms = startedFromMs + shown * (lastMs() - startedFromMs);
-    if (ms !== atMs) moveTo(ms);
-    if (share === 1) pause();
-    else requestAnimationFrame(frame);
-  }
-
-  function toggle(): void {
-    if (startedAt !== null) {
-      pause();
-      return;
-    }
-    startedFromMs = atMs >= lastMs() ? 0 : atMs;
-    // The first frame says when it begins.
-    startedAt = 0;
-    told.setAttribute("aria-live", "off");
-    moveTo(startedFromMs);
-    requestAnimationFrame(frame);
-  }
-
-  place();
-  const chart = mount(box, {}, "");
-  section.append(dataTable("One message's way", () => wayTable(graph())));
-  messages.addEventListener("change", () => {
-    way = ways[messages.selectedIndex] ?? fallback;
-    steps = stepsOf(way);
-    atMs = lastMs();
-    pause();
-    place();
-    drawAll();
-  });
-  layouts.addEventListener("change", () => {
-    place();
-    drawAll();
-  });
-  play.addEventListener("click", toggle);
-  slider.addEventListener("input", () => {
-    const ms = Number(slider.value);
-    pause();
-    moveTo(ms);
-  });
-  box.addEventListener("keydown", (event) => {
-    const next = steps.find(({ ms }) => ms > atMs)?.ms ?? lastMs();
-    const before = steps.findLast(({ ms }) => ms < atMs)?.ms ?? 0;
-    if (event.key === " ") toggle();
-    else if (event.key === "ArrowRight") moveTo(next);
-    else if (event.key === "ArrowLeft") moveTo(before);
-    else return;
-    event.preventDefault();
-  });
-  drawAll();
 }
 
-function stepsOf({ deliveries }: Way): Step[] {
-  return Array.from({ length: deliveries.length / 3 }, (_, k) => ({
-    node: deliveries[3 * k] ?? 0,
-    from: deliveries[3 * k + 1] ?? 0,
-    ms: (deliveries[3 * k + 2] ?? 0) / 1000,
-  }));
-}
-
-function wayText({ message, deliveries }: Way): string {
-  return `${message}: ${deliveries.length / 3} nodes in ${numberText((deliveries.at(-1) ?? 0) / 1000)} ms`;
-}
-
-/** The message whose way took neither long nor short. */
-function medianIndex(ways: readonly Way[]): number {
-  const order = ways
-    .map((_, k) => k)
-    .sort((a, b) => (ways[a]?.deliveries.at(-1) ?? 0) - (ways[b]?.deliveries.at(-1) ?? 0));
-  return order[Math.floor(order.length / 2)] ?? 0;
+function textElement(tag: "h2" | "p", text: string): HTMLElement {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
 }
 
 function selectOf(options: readonly string[]): HTMLSelectElement {

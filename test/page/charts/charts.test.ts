@@ -12,12 +12,7 @@ import { networkLayout, timeLayout } from "../../../src/page/charts/layout.ts";
 import { type Graph, networkGraph, networkMoment, wayTable } from "../../../src/page/charts/network.ts";
 import { merged, resolved } from "../../../src/page/charts/options.ts";
 import { latencyOverlay, type Ratios, ratioChart, ratioTable } from "../../../src/page/charts/overlay.ts";
-import {
-  deliveriesTimeline,
-  duplicatesTimeline,
-  meshDegree,
-  timelineTable,
-} from "../../../src/page/charts/timeline.ts";
+import { deliveriesTimeline, linesOverTime, meshDegree, timelineTable } from "../../../src/page/charts/timeline.ts";
 import { verdictsOverTime, verdictsTable } from "../../../src/page/charts/verdicts.ts";
 import { render } from "./render.ts";
 
@@ -101,7 +96,7 @@ it.each<[string, EChartsOption, string[]]>([
     meshDegree({ ...LINES, spans: [{ name: "flood", fromMs: 600, toMs: 900 }] }),
     ["seconds of the run", "flood"],
   ],
-  ["duplicatesTimeline", duplicatesTimeline({ ...LINES, series: [] }), ["seconds of the run"]],
+  ["linesOverTime", linesOverTime({ ...LINES, series: [] }), ["seconds of the run"]],
   ["verdictsOverTime", verdictsOverTime(VERDICTS), ["ACCEPTED", "BAD_PROOF", "BAD_SNAPPY"]],
   ["verdictsOverTime of nothing", verdictsOverTime({ startMs: 0, binMs: 1, series: [] }), ["verdicts"]],
   ["latencyOverlay", latencyOverlay({ contenders: [{ name: "a", cdfs: [[[1, 1]], [[3, 1]]] }] }), ["100 %"]],
