@@ -102,6 +102,8 @@ function dataFrame(streamId: number, data: Bytes): Uint8Array {
 function readFrames(muxer: YamuxMuxer): FrameCutter {
   /** The stream of the frame before: most often that of the next, too. */
   let last: YamuxStream | undefined;
+  /** That a stream of this connection was seen to have: what comes for one that we have ended may be as long. */
+  let largestWindow = INITIAL_WINDOW_BYTES;
 
   /** The open stream, or undefined. */
   function streamOf(streamId: number): YamuxStream | undefined {
@@ -116,6 +118,7 @@ function readFrames(muxer: YamuxMuxer): FrameCutter {
     stream.onData(data);
     const used = stream.recvWindow - stream.recvWindowCapacity;
     if (used * 4 >= stream.recvWindow || stream.state !== ESTABLISHED) stream.sendWindowUpdate();
+    largestWindow = Math.max(largestWindow, stream.recvWindow);
   }
 
   return new FrameCutter({
@@ -125,11 +128,9 @@ function readFrames(muxer: YamuxMuxer): FrameCutter {
       if (bytes[offset + 1] !== DATA) return HEADER_BYTES;
       // Before its body is held: the library would hold up to 4 GiB of it, and then look at the window.
       const length = readUint32(bytes, offset + 8);
-      if (
-        length > INITIAL_WINDOW_BYTES &&
-        length > (streamOf(readUint32(bytes, offset + 4))?.recvWindowCapacity ?? 0)
-      ) {
-        throw new Error("a yamux frame is larger than its stream's window");
+      if (length > INITIAL_WINDOW_BYTES) {
+        const window = streamOf(readUint32(bytes, offset + 4))?.recvWindowCapacity ?? largestWindow;
+        if (length > window) throw new Error("a yamux frame is larger than its stream's window");
       }
       return HEADER_BYTES + length;
     },

@@ -163,6 +163,23 @@ describe("yamux of ours", () => {
     await until("the end", () => remote.getConnections().length === 0);
   });
 
+  it("takes longer frames when a window has grown, also for a stream that we have ended since", async () => {
+    const { writer, reader, connection, remote } = await link(FAST_STACK, FAST_STACK);
+    const received = collect(reader);
+    // As the library lets it grow, which hangs on the round-trip time.
+    const length = 1024 * KIB;
+    (reader as unknown as { recvWindow: number }).recvWindow = length;
+    writer.send(Uint8Array.of(1));
+    await until("the window is granted", () => received.bytes().length === 1);
+    writer.send(new Uint8Array(length));
+    await until("it has come", () => received.bytes().length === 1 + length);
+    reader.abort(new Error("enough"));
+    yamuxOf(connection).sendFrame({ type: DATA, flag: 0, streamID: idOf(writer), length }, new Uint8Array(length));
+    const [other] = remote.getConnections();
+    await connection.newStream(PROTOCOL);
+    expect(other?.status).toBe("open");
+  });
+
   it("drops data for a stream that is not there, and goes on with the others", async () => {
     const { writer, reader, connection } = await link(STOCK_STACK, FAST_STACK);
     const received = collect(reader);
