@@ -15,11 +15,11 @@ import type { Libp2p, PeerId } from "@libp2p/interface";
 import type { Clock } from "../base/clock.ts";
 import { CodedError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import { fullAdverts } from "./adverts.ts";
 import { type Boundary, type BoundaryTopic, createBoundary, type IncomingMessage } from "./boundary.ts";
 import type { Counters } from "./counters.ts";
 import type { Cure } from "./cures/cure.ts";
 import { compressBlock } from "./encoding.ts";
-import { gossipInTurn } from "./gossip_in_turn.ts";
 import { type GossipsubInternals, gossipsubInternals } from "./gossipsub_internals.ts";
 import { attachGuard } from "./guard/attach.ts";
 import type { Guard } from "./guard/guard.ts";
@@ -141,7 +141,7 @@ export function createGossip(
   const pubsub = gossipsubInternals(libp2p.services.pubsub);
   const deliver = (message: IncomingMessage) => boundary.receive(message);
   const context = { pubsub, libp2p, guard, clock, log, counters, hangUp, messageIdOf, deliver };
-  for (const cure of [...cures, gossipInTurn]) cure.install?.(context);
+  for (const cure of [...cures, fullAdverts]) cure.install?.(context);
   attachGuard(pubsub, guard);
 
   const subscribed = new Map<string, BoundaryTopic>();

@@ -84,6 +84,7 @@ export interface GossipsubInternals extends EventTarget {
   doAddBackoff(peerId: string, topic: string, intervalMs: number): void;
   getScore(peerId: string): number;
   emitGossip(candidatesByTopic: Map<string, Set<string>>): void;
+  doEmitGossip(topic: string, candidates: ReadonlySet<string>, messageIds: Uint8Array[]): void;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   getTopics(): string[];
@@ -141,6 +142,7 @@ const SHAPE: Shape = {
   handlePrune: 2,
   doAddBackoff: 3,
   emitGossip: 1,
+  doEmitGossip: 3,
   getScore: 1,
   opts: "object",
   publish: 3,
