@@ -9,12 +9,10 @@ export interface MountedChart {
   dispose(): void;
 }
 
-/** A screen's, whatever the page shows: paper is white. */
+/** On the root while it prints: the style sheet has the light colours for it, since paper is white. */
 const PRINT_CLASS = "print";
 
-/**
- * @param label says what the chart shows, to those who cannot see it.
- */
+/** @param label says what the chart shows, to those who cannot see it. */
 export function mount(element: HTMLElement, option: EChartsOption, label: string): MountedChart {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -39,7 +37,6 @@ export function mount(element: HTMLElement, option: EChartsOption, label: string
     draw(current);
   }
 
-  // Paper is white: the light colours, whatever the screen has.
   const beforePrint = () => {
     document.documentElement.classList.add(PRINT_CLASS);
     redraw();
