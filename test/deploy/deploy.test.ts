@@ -28,6 +28,9 @@ import {
   startsOfManifests,
 } from "./manifests.ts";
 
+/** Five programs start one after the other, each in seconds on a machine that has much else to do. */
+const PROGRAMS_TIMEOUT_MS = 120_000;
+
 const rendered = manifestsOf(read(RENDERED));
 const starts: readonly Start[] = [...startsOfManifests(rendered), ...startsOfCompose(read("deploy/compose.yaml"))];
 
@@ -36,22 +39,28 @@ test("deploy: the rendered chart is the chart's (else: npm run check:deploy)", (
   expect(rendered.length).toBeGreaterThan(10);
 });
 
-test("deploy: every option in a manifest is one of its program", async () => {
-  const programs = new Map<string, Set<string>>();
-  for (const start of starts) {
-    const program = programOf(start);
-    if (program === null) continue;
-    programs.set(program, new Set([...(programs.get(program) ?? []), ...flagsOf(start)]));
-  }
-  expect([...programs.keys()].sort()).toEqual(["anvil", "genesis", "measure observe", "measure sweep", "node"]);
-  for (const [program, flags] of programs) {
-    expect(flags.size, program).toBeGreaterThan(2);
-    const anvil = join(REPOSITORY, "node_modules/.bin/anvil");
-    const { stdout } = await run(program === "anvil" ? [anvil, "--help"] : [LAUNCHER, ...program.split(" "), "--help"]);
-    const unknown = [...flags].filter((flag) => !new RegExp(`${flag}\\b(?!-)`).test(stdout));
-    expect(unknown, program).toEqual([]);
-  }
-});
+test(
+  "deploy: every option in a manifest is one of its program",
+  async () => {
+    const programs = new Map<string, Set<string>>();
+    for (const start of starts) {
+      const program = programOf(start);
+      if (program === null) continue;
+      programs.set(program, new Set([...(programs.get(program) ?? []), ...flagsOf(start)]));
+    }
+    expect([...programs.keys()].sort()).toEqual(["anvil", "genesis", "measure observe", "measure sweep", "node"]);
+    for (const [program, flags] of programs) {
+      expect(flags.size, program).toBeGreaterThan(2);
+      const anvil = join(REPOSITORY, "node_modules/.bin/anvil");
+      const { stdout } = await run(
+        program === "anvil" ? [anvil, "--help"] : [LAUNCHER, ...program.split(" "), "--help"],
+      );
+      const unknown = [...flags].filter((flag) => !new RegExp(`${flag}\\b(?!-)`).test(stdout));
+      expect(unknown, program).toEqual([]);
+    }
+  },
+  PROGRAMS_TIMEOUT_MS,
+);
 
 test("deploy: every program of ours stops on SIGTERM as the first process: the last shell in its way execs it", () => {
   const scripts = starts.flatMap(({ where, words }) =>
