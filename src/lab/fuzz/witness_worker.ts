@@ -64,7 +64,10 @@ export type WitnessAnswer =
   | { readonly kind: "report"; readonly report: WitnessReport }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** What was published last has this long to arrive: a heartbeat where it is only told of, at each of two steps in a network; the rest is for a busy machine. */
+/**
+ * What was published last has this long to arrive: a heartbeat where it is only told of, at each of two steps in a network; the
+ * rest is for a busy machine.
+ */
 const STRAGGLER_MS = 5_000;
 /** The pruned may ask again after the backoff that they were told, but not later than this. */
 const MAX_BACKOFF_S = 120;
