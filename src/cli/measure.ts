@@ -29,6 +29,8 @@ docs/measuring.md defines every figure. Ctrl-C ends a run early; its report is m
 Examples:
   $ msgbus measure
   $ msgbus measure --nodes 100 --latency cities --bandwidth uniform:50mbit --out cities
+  $ msgbus measure --nodes 20 --attack mutation@5..15 --out attacked
+  $ msgbus measure --stack stock --out stock
   $ msgbus measure --repeat 5 --seed 1 --out before
   $ msgbus measure compare before after`,
       )

@@ -10,7 +10,7 @@ import { NetworkNamespaces, type Place } from "../../../src/lab/measure/netns.ts
 import { LAUNCHER, run } from "../../cli/run.ts";
 import { PARAMS } from "./fixture.ts";
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const isAllowed =
   spawnSync("unshare", ["--user", "--map-root-user", "--net", "ip", "link", "add", "hub", "type", "bridge"]).status ===
   0;

@@ -10,7 +10,7 @@ import { configHash, type MeasureParams } from "../../../src/lab/measure/params.
 import type { RunProgress } from "../../../src/lab/measure/run.ts";
 import { PARAMS } from "./fixture.ts";
 
-const RUN_TIMEOUT_MS = 90_000;
+const RUN_TIMEOUT_MS = 180_000;
 /** What go-libp2p-pubsub asks for. */
 const GO_MINOR_VERSION = 26;
 const GO_TIMEOUT_MS = 280_000;
