@@ -84,6 +84,27 @@ test("events: head carries the duty roots", async () => {
   stream.destroy();
 });
 
+test("events: a verdict tells who brought what, and what became of it", async () => {
+  const stream = await open("verdict");
+  const { source, peerId, ...judged } = {
+    source: "gossip",
+    peerId: "16Uiu2",
+    result: "ignore",
+    code: "UNKNOWN_ROOT",
+  } as const;
+  backend.emit({ topic: "verdict", source, peerId, pubkey: "0xab", messageIndex: "7", ...judged, elapsedMs: 0.25 });
+  const [verdict] = await once(stream, "data");
+  expect(JSON.parse(verdict.split("data: ")[1])).toEqual({
+    source,
+    peer_id: peerId,
+    pubkey: "0xab",
+    message_index: "7",
+    ...judged,
+    elapsed_ms: 0.25,
+  });
+  stream.destroy();
+});
+
 test.each(["", "?topics=", "?topics=voluntary_exit", "?topics=head,tail"])(
   "events: 400 for the topics of %s",
   async (query) => {

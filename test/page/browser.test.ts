@@ -190,6 +190,12 @@ function inBrowser(executablePath: string): void {
       .toBe(true);
   });
 
+  test("a node's page shows verdicts as they come", async () => {
+    // The exit that was sent came after the page.
+    await expect.poll(async () => Number(await tile(nodePage, "Verdicts").textContent()), soon).toBeGreaterThan(0);
+    await expect.poll(() => rows(nodePage, "Newest verdicts").count(), soon).toBeGreaterThan(0);
+  });
+
   test("the devnet's page shows its nodes, their links, and each message's way", async () => {
     expect(await tile(devnetPage, "Nodes").textContent()).toBe("3");
     const linked = rows(devnetPage, "Nodes and their links")
