@@ -7,7 +7,8 @@ export default defineConfig({
     // One process a file: presets are read at import, native addons keep per-process state.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Waits for events have deadlines of their own: these are for work that a slow machine takes long over.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });
