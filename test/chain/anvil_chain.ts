@@ -16,7 +16,7 @@ import { createGenesisState } from "../../src/state/genesis.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { KEYS, SLOT_MS } from "./network.ts";
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 /** The development account that may ask for any validator's exit. */
 export const WITHDRAWAL_ACCOUNT = 1;

@@ -26,7 +26,7 @@ export const KEYS = getInteropKeys(VALIDATORS);
 /** Turns of the event loop without anything under way, after which nothing more will happen by itself. */
 const QUIET_TURNS = 4;
 /** Real time, for a test that would hang. */
-const SETTLE_DEADLINE_MS = 20_000;
+const SETTLE_DEADLINE_MS = 60_000;
 
 export function withdrawalAddress(validatorIndex: number): Uint8Array {
   return new Uint8Array(20).fill(validatorIndex + 1);

@@ -21,7 +21,7 @@ import { type ExecutionPayload, TriggeredExit } from "../../src/spec/types.ts";
 import { type DevChain, startDevChain } from "./devchain.ts";
 import { rootFromProof } from "./proof.ts";
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 interface Formed {
   readonly bytes: string;
