@@ -21,7 +21,7 @@ import { FAST_STACK, type TransportStack } from "../../src/network/transport/sta
 export const DIGEST = "0a0b0c0d";
 export const EXIT = "triggered_exit";
 export const EXIT_TOPIC = `/eth2/${DIGEST}/${EXIT}/ssz_snappy`;
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 export const ACCEPT: GossipHandler = () => ({ result: "accept", code: "VALID" });
 export const IGNORE: GossipHandler = () => ({ result: "ignore", code: "UNKNOWN_ROOT" });
