@@ -237,9 +237,9 @@ function validatorCalls(before: TargetMetrics, after: TargetMetrics, { phases }:
   return all === null ? null : Math.max(0, all - phases.during.published - phases.after.published);
 }
 
-/** The first who was hung up comes back under the same identity. */
+/** Whoever joined last and was hung up comes back under the same identity: of the first, a long attack outlasts the refusal. */
 async function tryRedial(attackers: readonly Attacker[], target: Target, clock: Clock): Promise<boolean | null> {
-  const banned = attackers.find(({ hungUpMs }) => hungUpMs !== null);
+  const banned = attackers.findLast(({ hungUpMs }) => hungUpMs !== null);
   if (banned === undefined || !target.isRunning()) return null;
   const peer = await RawPeer.create({ keySeed: banned.keySeed }, clock);
   try {
