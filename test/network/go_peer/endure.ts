@@ -140,7 +140,9 @@ async function attackOn(): Promise<void> {
   for (let seed = 1; !isOver; seed++) {
     const child = spawn(process.execPath, [
       join(import.meta.dirname, "../../../bin/msgbus.js"),
-      ...["fuzz", "--json", "--peer", target.address, "--network", dir, "--state", stateFile, "--valid", validDir],
+      ...["fuzz", "--json", "--peer", target.address, "--network", dir, "--state", stateFile],
+      // Each can be spent once.
+      ...(seed === 1 ? ["--valid", validDir] : []),
       ...["--attack", flags.attack, "--seconds", ATTACK_SECONDS, "--seed", String(seed)],
     ]);
     attacker = child;
