@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { Verdict } from "../validation/verdict.ts";
 
 /**
- * Distinct values that one label may take. Codes, topics and queues are closed lists, some tens in all: this guards the
+ * Distinct values that one label may take. Codes, topics and events are closed lists, some tens in all: this guards the
  * scrape, and the memory behind it, against a value that was meant to be one and is not. What comes later is "other".
  */
 const MAX_LABEL_VALUES = 64;
@@ -14,12 +14,6 @@ const VERDICT_BUCKETS_S = [0.000_02, 0.000_1, 0.000_5, 0.002_5, 0.01, 0.05, 0.25
 export interface Metrics {
   /** `topic` by its name; the attestation subnets count as one. */
   observeVerdict(topic: string, verdict: Verdict, durationMs: number): void;
-  /** A gossip handler threw: a bug of ours. */
-  countHandlerFault(topic: string): void;
-  /** A verdict came after gossipsub had forgotten the message. */
-  countLateVerdict(topic: string): void;
-  /** A bounded queue was full and dropped an entry. */
-  countQueueDrop(queue: string): void;
   setPoolSize(triggeredExits: number): void;
   setParked(triggeredExits: number): void;
   setPeers(connected: number): void;
@@ -56,24 +50,6 @@ export function createMetrics(): Metrics {
     buckets: VERDICT_BUCKETS_S,
     registers,
   });
-  const handlerFaults = new Counter({
-    name: "msgbus_gossip_handler_faults_total",
-    help: "Gossip handlers that threw: bugs",
-    labelNames: ["topic"],
-    registers,
-  });
-  const lateVerdicts = new Counter({
-    name: "msgbus_gossip_late_verdicts_total",
-    help: "Verdicts that came after gossipsub had forgotten the message",
-    labelNames: ["topic"],
-    registers,
-  });
-  const queueDrops = new Counter({
-    name: "msgbus_queue_drops_total",
-    help: "Entries dropped by full queues",
-    labelNames: ["queue"],
-    registers,
-  });
   const networkEvents = new Counter({
     name: "msgbus_network_events_total",
     help: "What the network counts",
@@ -108,7 +84,6 @@ export function createMetrics(): Metrics {
 
   const topicLabel = boundedLabel();
   const codeLabel = boundedLabel();
-  const queueLabel = boundedLabel();
   const topicOf = (topic: string) => topicLabel(topic.startsWith("beacon_attestation_") ? "beacon_attestation" : topic);
   const eventLabel = boundedLabel();
   const reasonLabel = boundedLabel();
@@ -121,9 +96,6 @@ export function createMetrics(): Metrics {
       verdicts.inc({ topic, result, code: codeLabel(code) });
       verdictSeconds.observe({ topic }, durationMs / 1000);
     },
-    countHandlerFault: (topic) => handlerFaults.inc({ topic: topicOf(topic) }),
-    countLateVerdict: (topic) => lateVerdicts.inc({ topic: topicOf(topic) }),
-    countQueueDrop: (queue) => queueDrops.inc({ queue: queueLabel(queue) }),
     setPoolSize: (triggeredExits) => poolSize.set(triggeredExits),
     setParked: (triggeredExits) => parked.set(triggeredExits),
     setPeers: (connected) => peers.set(connected),

@@ -22,7 +22,7 @@ import type { TransportStack } from "./transport/stack.ts";
 const INBOUND_CONNECTIONS_PER_SECOND = 64;
 const MAX_PARALLEL_DIALS = 16;
 const DIAL_TIMEOUT_MS = 5_000;
-/** Silence after which a TCP connection is closed; pings every 10 s keep a live one from it. */
+/** Silence after which a TCP connection is closed; pings every 30 s keep a live one from it. */
 const SOCKET_INACTIVITY_TIMEOUT_MS = 60_000;
 /** A peer on a busy machine may stall for seconds; the library's 5 s would cut it off. */
 const PING_TIMEOUT_MS = 15_000;
@@ -31,6 +31,11 @@ const PING_TIMEOUT_MS = 15_000;
  * window of 256 KiB before anybody reads it.
  */
 const MAX_INBOUND_STREAMS = 64;
+/**
+ * What a stream may be sent beyond what was read. The library doubles a window up to 16 MiB, and a node that stalled would
+ * find thousands of an honest peer's frames at once: more than `LIMITS.frames` allows. 5 MiB/s still fit a round trip of 200 ms.
+ */
+const MAX_STREAM_WINDOW_BYTES = 1024 * 1024;
 const PING_BYTES = 32;
 /** The list's first dial; later ones are `peers.ts`'s. */
 const BOOTSTRAP_DELAY_MS = 50;
@@ -69,7 +74,15 @@ export async function createLibp2pNode(options: Libp2pOptions): Promise<Libp2p<S
     connectionEncrypters: [watchEncrypted(stack.encrypter())],
     // mplex because clients must speak it, for old peers that speak nothing else; it hangs up at 5 new streams a second itself.
     // @spec phase0/p2p-interface.md#multiplexing
-    streamMuxers: [tap.follow(stack.muxer({ maxInboundStreams: MAX_INBOUND_STREAMS })), tap.follow(mplex())],
+    streamMuxers: [
+      tap.follow(
+        stack.muxer({
+          maxInboundStreams: MAX_INBOUND_STREAMS,
+          streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES },
+        }),
+      ),
+      tap.follow(mplex()),
+    ],
     connectionGater: watchHandshakes(tap.gater, { guard, clock }),
     peerDiscovery: list.length === 0 ? [] : [bootstrap({ list, timeout: BOOTSTRAP_DELAY_MS })],
     connectionManager: {
