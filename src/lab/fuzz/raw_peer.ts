@@ -24,6 +24,8 @@ const AGENT = "msgbus-fuzz";
 const DIAL_TIMEOUT_MS = 5_000;
 /** From our dial to the target's stream to us: it identifies us first. */
 const STREAM_TIMEOUT_MS = 5_000;
+/** A flooder that waits longer would look like one that the target puts up with. */
+const DRAIN_PATIENCE_MS = 1_000;
 /** A frame that the target sends is not longer: Ethereum's limit on a message, and its envelope. */
 const MAX_FRAME_BYTES = 12 * 1024 * 1024;
 
@@ -208,9 +210,10 @@ export class RawPeer {
     return this.sendBytes(rpcFrame(rpc));
   }
 
-  /** Resolves when more may be sent, the channel is gone, or `signal` aborts. */
+  /** Resolves when more may be sent, the channel is gone, or `signal` aborts; in any case after `DRAIN_PATIENCE_MS`. */
   async drained(signal: AbortSignal, channel: MessageStream | null = this.#stream): Promise<void> {
-    await channel?.onDrain({ signal }).catch(() => {});
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(DRAIN_PATIENCE_MS)]);
+    await channel?.onDrain({ signal: patience }).catch(() => {});
   }
 
   /** Whether the connection, and the gossip stream or another channel on it, take bytes. */
