@@ -48,7 +48,7 @@ export interface NetworkOptions {
   /** Bootnodes are redialed while there are fewer peers, or fewer than eight that we have dialed. */
   readonly targetPeers?: number;
   readonly maxPeers?: number;
-  /** Between two pings of a peer. */
+  /** Between two pings of a peer, in the mean of all nodes. */
   readonly pingIntervalMs?: number;
   /** Keeps the bans over a restart; null or absent: they end with the node. */
   readonly dataDir?: string | null;
@@ -152,7 +152,8 @@ export function createNetwork(
       clock,
       version: options.version,
       stack,
-      pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
+      // A node pings all its peers at once: nodes that started together must not all do so at the same moment.
+      pingIntervalMs: (options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS) * (0.75 + 0.5 * dependencies.random.float()),
       pubsub: gossipsubService(gossipOptions),
     });
     const hangUpPeer = (peerId: PeerId, reason: string) => hangUp(libp2p, peerId, reason);
