@@ -122,6 +122,21 @@ describe("a tree that is not as it should be", () => {
     expect((await onlyFailure()).reason).toContain("should be valid, and was refused");
   });
 
+  test("fails a case that holds more than its runner reads, or nothing to judge", async () => {
+    const batch = `${MINIMAL}/operations/triggered_exits_batch/pyspec_tests`;
+    const more = copyCase(`${batch}/success_two`, `${batch}/more`);
+    cpSync(join(more, "triggered_exits_0.ssz_snappy"), join(more, "triggered_exits_2.ssz_snappy"));
+    writeFileSync(join(more, "notes.txt"), "for the reader");
+    const gossip = `${MINIMAL}/networking/gossip_triggered_exit/pyspec_tests`;
+    const silent = copyCase(`${gossip}/gossip_triggered_exit__valid_compounding_credentials`, `${gossip}/silent`);
+    writeFileSync(join(silent, "meta.yaml"), "{topic: triggered_exit, current_time_ms: 0, messages: []}");
+    const reasons = Object.fromEntries((await failures()).map(({ path, reason }) => [path, reason]));
+    expect(reasons).toEqual({
+      [`${batch}/more`]: "holds what operations/triggered_exits_batch does not read: triggered_exits_2.ssz_snappy",
+      [`${gossip}/silent`]: "messages in meta.yaml is empty",
+    });
+  });
+
   test("names the fields that differ, with both values", async () => {
     const dir = copyCase(`${EXIT_SUITE}/success_only_message`);
     recompress(join(dir, "post.ssz_snappy"), (bytes) => {

@@ -1,5 +1,5 @@
 /** One case of a vector tree: a directory of YAML and snappy-compressed SSZ files. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { CodedError, errorMessage } from "../../base/errors.ts";
@@ -7,6 +7,10 @@ import { decompressSnappyBlock, readDeclaredSize } from "../../validation/snappy
 
 /** What a file may hold, compressed or not: above any mainnet state, below what would exhaust a worker. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
+
+const DATA_FILE = /\.(ssz_snappy|yaml)$/;
+/** It may hold nothing but words for the reader. */
+const DESCRIPTION_FILE = "meta.yaml";
 
 /**
  * YAML as it stands: every scalar is a string, because uint64s exceed what a number holds. `description: 'a: 2'` gives
@@ -20,6 +24,7 @@ export class CaseDir {
   readonly runner: string;
   readonly handler: string;
   readonly #dir: string;
+  readonly #read = new Set<string>();
 
   constructor(dir: string, id: { preset: string; runner: string; handler: string }) {
     this.#dir = dir;
@@ -46,6 +51,7 @@ export class CaseDir {
 
   /** The bytes of a file as they are. */
   readRaw(file: string): Buffer {
+    this.#read.add(file);
     const path = join(this.#dir, file);
     try {
       const { size } = statSync(path);
@@ -70,6 +76,13 @@ export class CaseDir {
   /** A YAML file that holds a map. */
   readYamlMap(file: string): { [key: string]: Yaml } {
     return asMap(this.readYaml(file), file);
+  }
+
+  /** Data files that nothing has read yet, in order: a case that holds one says more than was checked. */
+  unreadFiles(): string[] {
+    return readdirSync(this.#dir)
+      .filter((file) => DATA_FILE.test(file) && file !== DESCRIPTION_FILE && !this.#read.has(file))
+      .sort();
   }
 
   /** A decimal integer of `meta.yaml`, such as `blocks_count`. */

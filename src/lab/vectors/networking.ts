@@ -45,7 +45,9 @@ function runGossipCase(dir: CaseDir, contract: FollowedContract | null): CaseOut
 
   const currentTimeMs = Number(asUint(meta.current_time_ms, "current_time_ms in meta.yaml"));
   const differences: Difference[] = [];
-  for (const [i, item] of asList(meta.messages, "messages in meta.yaml").entries()) {
+  const messages = asList(meta.messages, "messages in meta.yaml");
+  if (messages.length === 0) throw badVector("messages in meta.yaml", "is empty");
+  for (const [i, item] of messages.entries()) {
     const what = `messages[${i}]`;
     const message = asMap(item, what);
     const wireData = dir.readRaw(`${asText(message.message, `${what}.message`)}.ssz_snappy`);

@@ -13,7 +13,11 @@ function runCase({ root, id }: WorkerRequest): CaseOutcome | null {
   const handler = findHandler(id.runner, id.handler);
   if (handler === null) return null;
   try {
-    return handler(new CaseDir(join(root, id.path), id));
+    const dir = new CaseDir(join(root, id.path), id);
+    const outcome = handler(dir);
+    const unread = dir.unreadFiles();
+    if (!outcome.passed || unread.length === 0) return outcome;
+    return failed(`holds what ${id.runner}/${id.handler} does not read: ${unread.join(", ")}`);
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error));
   }
