@@ -50,51 +50,56 @@ function addHistogram(parent: HTMLElement, { histogram }: RunPicture): void {
 }
 
 function addTimelines(parent: HTMLElement, time: RunPicture["time"]): void {
-  const add = (
-    title: string,
-    description: string,
-    unit: string,
-    draw: (timeline: Timeline) => EChartsOption,
-    series: readonly TimeSeries[],
-  ) => {
-    const timeline = { startMs: 0, binMs: time.binMs, unit, series, spans: time.attacks };
+  const { binMs, attacks: spans } = time;
+  for (const { title, description, unit, draw, series } of timelinesOf(time)) {
+    const timeline = { startMs: 0, binMs, unit, series, spans };
     addChart(parent, { title, description, option: draw(timeline), table: () => timelineTable(timeline) });
-  };
+  }
+}
+
+interface TimelineOfRun {
+  readonly title: string;
+  readonly description: string;
+  readonly unit: string;
+  readonly series: readonly TimeSeries[];
+  draw(timeline: Timeline): EChartsOption;
+}
+
+function timelinesOf(time: RunPicture["time"]): TimelineOfRun[] {
+  const series = (values: Readonly<Record<string, TimeSeries["values"]>>): TimeSeries[] =>
+    Object.entries(values).map(([name, list]) => ({ name, values: list }));
   const attacked = time.attacks.length === 0 ? "" : " Attacks are shaded.";
-  add(
-    "Deliveries over time",
-    `Deliveries and publications a second, in bins of ${numberText(time.binMs / 1000)} s.${attacked}`,
-    "a second",
-    deliveriesTimeline,
-    [
-      { name: "deliveries", values: time.deliveredPerSecond },
-      { name: "publications", values: time.publishedPerSecond },
-    ],
-  );
-  add(
-    "Latency over time",
-    "From publishing to delivery, of the messages published in each bin: half of the deliveries, and 99 %.",
-    "milliseconds",
-    linesOverTime,
-    [
-      { name: "p50", values: time.p50Ms },
-      { name: "p99", values: time.p99Ms },
-    ],
-  );
-  add(
-    "Mesh degree",
-    "Sizes of the nodes' meshes: the median, the smallest and the largest.",
-    "peers in the mesh",
-    meshDegree,
-    [
-      { name: "median", values: time.mesh.median },
-      { name: "smallest", values: time.mesh.min },
-      { name: "largest", values: time.mesh.max },
-    ],
-  );
-  add("Duplicates", "Copies after the first, over deliveries.", "duplicates per delivery", linesOverTime, [
-    { name: "duplicates per delivery", values: time.duplicatesPerDelivery },
-  ]);
+  return [
+    {
+      title: "Deliveries over time",
+      description: `Deliveries and publications a second, in bins of ${numberText(time.binMs / 1000)} s.${attacked}`,
+      unit: "a second",
+      series: series({ deliveries: time.deliveredPerSecond, publications: time.publishedPerSecond }),
+      draw: deliveriesTimeline,
+    },
+    {
+      title: "Latency over time",
+      description:
+        "From publishing to delivery, of the messages published in each bin: half of the deliveries, and 99 %.",
+      unit: "milliseconds",
+      series: series({ p50: time.p50Ms, p99: time.p99Ms }),
+      draw: linesOverTime,
+    },
+    {
+      title: "Mesh degree",
+      description: "Sizes of the nodes' meshes: the median, the smallest and the largest.",
+      unit: "peers in the mesh",
+      series: series({ median: time.mesh.median, smallest: time.mesh.min, largest: time.mesh.max }),
+      draw: meshDegree,
+    },
+    {
+      title: "Duplicates",
+      description: "Copies after the first, over deliveries.",
+      unit: "duplicates per delivery",
+      series: series({ "duplicates per delivery": time.duplicatesPerDelivery }),
+      draw: linesOverTime,
+    },
+  ];
 }
 
 function addVerdicts(parent: HTMLElement, { binMs, verdicts }: RunPicture["time"]): void {

@@ -28,6 +28,7 @@ export const MAX_RECENT_EVENTS = 2_000;
 
 export class PageFeed {
   #lastId = 0;
+  #finalizedEpoch = -1;
   /** The newest by what it is the state of: some entries a node. */
   readonly #states = new Map<string, Entry>();
   #recent: Entry[] = [];
@@ -37,7 +38,7 @@ export class PageFeed {
     const entry = { id: ++this.#lastId, text: JSON.stringify(event) };
     const state = stateOf(event);
     if (state !== null) this.#states.set(state, entry);
-    else this.#recent.push(entry);
+    if (state === null || this.#isFirstOfEpoch(event)) this.#recent.push(entry);
     // Cut in halves: moving the array for each event would cost more.
     if (this.#recent.length > 2 * MAX_RECENT_EVENTS) this.#recent = this.#recent.slice(-MAX_RECENT_EVENTS);
     return entry;
@@ -45,9 +46,15 @@ export class PageFeed {
 
   /** Those after `lastId`, oldest first. */
   since(lastId: number): Entry[] {
-    return [...this.#states.values(), ...this.#recent.slice(-MAX_RECENT_EVENTS)]
-      .filter(({ id }) => id > lastId)
-      .sort((a, b) => a.id - b.id);
+    const kept = new Set([...this.#states.values(), ...this.#recent.slice(-MAX_RECENT_EVENTS)]);
+    return [...kept].filter(({ id }) => id > lastId).sort((a, b) => a.id - b.id);
+  }
+
+  /** When an epoch became final is when its exits did: a state that the next epoch must not take away. */
+  #isFirstOfEpoch(event: PageEvent): boolean {
+    if (event.event !== "finalized" || event.epoch <= this.#finalizedEpoch) return false;
+    this.#finalizedEpoch = event.epoch;
+    return true;
   }
 }
 

@@ -208,6 +208,29 @@ describe("devnet page: the feed", () => {
     expect(lines.filter((line) => line.includes("BAD_SNAPPY"))).toHaveLength(MAX_RECENT_EVENTS);
   });
 
+  test("who comes late is told when each epoch became final, and what each node says now", async () => {
+    const finalized = (node: string, epoch: number): PageEvent => ({
+      event: "finalized",
+      node,
+      epoch,
+      blockRoot: "0x",
+    });
+    for (const epoch of [1, 2, 3]) {
+      for (const node of ["node-0", "node-1"]) page.tell(finalized(node, epoch), epoch * 1_000);
+    }
+    page.tell(verdict(7), 4_000);
+    const lines = await read('"elapsedMs":7');
+    const told = lines
+      .map((line) => JSON.parse(line.slice("data: ".length)))
+      .filter(({ event }) => event === "finalized");
+    expect(told.map(({ node, epoch, time }) => [node, epoch, time])).toEqual([
+      ["node-0", 1, 1_000],
+      ["node-0", 2, 2_000],
+      ["node-0", 3, 3_000],
+      ["node-1", 3, 3_000],
+    ]);
+  });
+
   test("who comes again is told what it has missed, and who was with another run everything", async () => {
     for (let k = 0; k < 5; k++) page.tell(verdict(k), k);
     const response = await fetch(`${page.url}devnet/v1/events`, { signal: AbortSignal.timeout(10_000) });
