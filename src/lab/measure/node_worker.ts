@@ -17,7 +17,8 @@ import { randomFor } from "./params.ts";
 import { SocketMeter } from "./socket_meter.ts";
 import { MEASURED_TOPIC, type StackName } from "./stacks.ts";
 import type { ProcessUsage } from "./trace.ts";
-import { TraceWriter } from "./trace_writer.ts";
+import { RecordBuilder } from "./trace_records.ts";
+import { RecordWriter } from "./trace_writer.ts";
 import { createTracer, type Tracer } from "./tracer.ts";
 import { serve } from "./worker_process.ts";
 
@@ -69,7 +70,8 @@ class Host {
   readonly #views: FixedViews;
   readonly #exits: readonly TriggeredExit[];
   readonly #names: Names;
-  readonly #writer: TraceWriter;
+  readonly #writer: RecordWriter;
+  readonly #builder: RecordBuilder;
   readonly #nodes = new Map<number, { node: MeasuredNode; tracer: Tracer | null }>();
   readonly #timers = new Set<CancelTimer>();
   #deliveredByGone = 0;
@@ -86,12 +88,13 @@ class Host {
       const wireData = compressBlock(ssz);
       return { id: messageIdToString(computeMessageId(this.topic, wireData, maxSizeBytes)), wireData };
     });
-    this.#writer = new TraceWriter(setup.tracePath);
+    this.#writer = new RecordWriter(setup.tracePath);
     this.#names = new Names(
       { topics: [this.topic], peers: setup.peerIds, messages: this.messages },
       (kind, index, id, topic) => this.write(newNameFields(kind, index, id, topic)),
       setup.process,
     );
+    this.#builder = new RecordBuilder(this.#names);
     this.#every(SAMPLE_INTERVAL_MS, () => {
       for (const { tracer } of this.#nodes.values()) tracer?.sample();
     });
@@ -107,7 +110,7 @@ class Host {
   }
 
   write(fields: string): void {
-    this.#writer.write(`{"t":${this.now()},${fields}}`);
+    this.#writer.take(this.#builder.text(fields).end(this.now()));
   }
 
   /** Resolves to the address that the node listens on. */
@@ -117,7 +120,7 @@ class Host {
     const options = {
       node: index,
       names: this.#names,
-      write: (line: string) => this.#writer.write(line),
+      sink: this.#writer,
       now: () => this.now(),
       topics: [this.topic],
     };

@@ -21,7 +21,7 @@ import { Names, newNameFields } from "./names.ts";
 import { type ObservedReport, ObservedTrace } from "./observed_report.ts";
 import { TRACE_VERSION, type TraceHeader } from "./trace.ts";
 import { readTrace } from "./trace_file.ts";
-import { TraceWriter } from "./trace_writer.ts";
+import { LineWriter } from "./trace_writer.ts";
 import { createTracer } from "./tracer.ts";
 import { watchedStack } from "./watched_stack.ts";
 
@@ -80,7 +80,7 @@ class Observation {
   readonly #options: ObserveOptions;
   readonly #deps: ObserveDeps;
   readonly #observers: { readonly network: Network; readonly sample: () => void }[] = [];
-  readonly #writer: TraceWriter;
+  readonly #writer: LineWriter;
   readonly #epochMonotonicMs: number;
   /** Of peers that were met, by peer id. */
   readonly agents = new Map<string, string | null>();
@@ -89,7 +89,7 @@ class Observation {
   private constructor(options: ObserveOptions, deps: ObserveDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#writer = new TraceWriter(options.tracePath);
+    this.#writer = new LineWriter(options.tracePath);
     this.#epochMonotonicMs = deps.clock.monotonicMs();
   }
 
@@ -144,7 +144,7 @@ class Observation {
       node,
       names,
       topics,
-      write: (line) => this.#writer.write(line),
+      sink: this.#writer,
       now: () => this.#nowUs(),
     });
     const network = createNetwork(

@@ -5,67 +5,73 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { TRACE_VERSION, type TraceEvent, type TraceHeader } from "./trace.ts";
+import { recordLength, recordLine, recordTime } from "./trace_records.ts";
 
 const WRITE_CHARS = 256 * 1024;
+const READ_BYTES = 256 * 1024;
 
-interface Source {
-  readonly lines: AsyncIterator<string>;
-  line: string;
-  t: number;
+/** A line and its time, in microseconds. */
+interface TimedLine {
+  readonly t: number;
+  readonly line: string;
 }
 
-/** Lines in order of time: of the parts, each in order itself, and `events`. */
+/**
+ * Lines in order of time: of the parts, each in order itself, and `events`.
+ * @param parts what a `RecordWriter` wrote; one that is cut off is read up to there.
+ */
 export async function mergeTraces(
   header: TraceHeader,
   parts: readonly string[],
   events: readonly TraceEvent[],
   path: string,
 ): Promise<void> {
-  const sources: Source[] = [];
-  const own = [...events].sort((a, b) => a.t - b.t).map((event) => JSON.stringify(event));
-  for (const lines of [...parts.map(linesOf), asynchronous(own)]) {
-    const source = { lines, line: "", t: 0 };
-    if (await advance(source)) sources.push(source);
+  const own = [...events].sort((a, b) => a.t - b.t).map((event) => ({ t: event.t, line: JSON.stringify(event) }));
+  const sources: { readonly lines: Iterator<TimedLine> | AsyncIterator<TimedLine>; head: TimedLine }[] = [];
+  for (const lines of [...parts.map(recordLines), own.values()]) {
+    const { done, value } = await lines.next();
+    if (done !== true) sources.push({ lines, head: value });
   }
   const out = createWriteStream(path);
   // Rejects where the disk is full or the directory gone.
   const finished = once(out, "finish");
   let buffer = `${JSON.stringify(header)}\n`;
   while (sources.length > 0) {
-    let [first] = sources as [Source];
-    for (const source of sources) if (source.t < first.t) first = source;
-    buffer += `${first.line}\n`;
+    let [first] = sources as [(typeof sources)[number]];
+    for (const source of sources) if (source.head.t < first.head.t) first = source;
+    buffer += `${first.head.line}\n`;
     if (buffer.length > WRITE_CHARS) {
       if (!out.write(buffer)) await once(out, "drain");
       buffer = "";
     }
-    if (!(await advance(first))) sources.splice(sources.indexOf(first), 1);
+    const { done, value } = await first.lines.next();
+    if (done === true) sources.splice(sources.indexOf(first), 1);
+    else first.head = value;
   }
   out.end(buffer);
   await finished;
+}
+
+async function* recordLines(path: string): AsyncGenerator<TimedLine, undefined> {
+  let rest = new Uint8Array();
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Uint8Array>) {
+    const bytes = new Uint8Array(rest.length + chunk.length);
+    bytes.set(rest);
+    bytes.set(chunk, rest.length);
+    const words = new Int32Array(bytes.buffer, 0, Math.floor(bytes.length / 4));
+    let at = 0;
+    for (let length = recordLength(words, at); length !== null; length = recordLength(words, at)) {
+      yield { t: recordTime(words, at), line: recordLine(words, at) };
+      at += length;
+    }
+    rest = bytes.subarray(4 * at);
+  }
 }
 
 function linesOf(path: string): AsyncIterator<string> {
   return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })[
     Symbol.asyncIterator
   ]();
-}
-
-async function* asynchronous(lines: readonly string[]): AsyncGenerator<string> {
-  yield* lines;
-}
-
-async function advance(source: Source): Promise<boolean> {
-  const { done, value } = await source.lines.next();
-  if (done === true) return false;
-  source.line = value;
-  source.t = timeOf(value);
-  return true;
-}
-
-/** Each line begins with `{"t":` and a whole number. */
-function timeOf(line: string): number {
-  return Number(line.slice(5, line.indexOf(",", 5)));
 }
 
 export interface TraceReading {
