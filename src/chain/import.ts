@@ -82,6 +82,11 @@ export class BlockImporter {
 
   stop(): Promise<void> {
     this.stopped = true;
+    return this.drained();
+  }
+
+  /** Resolves when the blocks that are queued now have been imported. */
+  drained(): Promise<void> {
     return this.tail.then(() => undefined);
   }
 

@@ -6,7 +6,7 @@ import { getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.
 import { type ChainBlock, fromRootHex, type SignedBlock, toChainBlock, toRootHex } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
 import type { ForkChoice, RootHex } from "./fork_choice.ts";
-import type { BlockImporter } from "./import.ts";
+import type { BlockImporter, ImportOutcome } from "./import.ts";
 import type { ChainNetwork, PeerStatus, SyncFault, WireBlock } from "./ports.ts";
 import type { SlotClock } from "./slot_clock.ts";
 import { deserialize } from "./wire.ts";
@@ -41,6 +41,8 @@ const MAX_ANCESTORS = 16;
 const MAX_FAULT_SLOTS = 256;
 /** Peers asked for a new status in a slot in which our head is behind. */
 const MAX_STATUS_REQUESTS_PER_SLOT = 4;
+/** Times that one block waits for the import queue to drain, 64 imports each; then the next slot begins anew. */
+const MAX_QUEUE_WAITS = 4;
 /** A head that is older than this asks around; two empty slots in a row are common. */
 export const STALE_HEAD_SLOTS = 3;
 
@@ -183,6 +185,7 @@ export class Sync {
         fromSlot = this.deps.headSlot() + 1;
       }
       const round = await this.fetchAndImport(alone === null ? peers : [alone], fromSlot);
+      if (round.queueFull) return;
       fromSlot = round.nextSlot;
       if (round.fits) continue;
       if (alone !== null) this.distrust(alone);
@@ -195,12 +198,13 @@ export class Sync {
 
   /**
    * One round of batches from `fromSlot` on. They do not fit where one does not stand on blocks that we know (`peerId`
-   * brought it), or where all are in and the heads that their peers claim are not.
+   * brought it), or where all are in and the heads that their peers claim are not. With `queueFull` others' blocks take
+   * all of the import queue, and asking again would bring what cannot be taken.
    */
   private async fetchAndImport(
     peers: string[],
     fromSlot: number,
-  ): Promise<{ nextSlot: number; fits: boolean; peerId?: string }> {
+  ): Promise<{ nextSlot: number; fits: boolean; peerId?: string; queueFull?: boolean }> {
     const batches = this.nextBatches(peers, fromSlot);
     this.deps.logger.debug({ fromSlot, targetSlot: this.targetSlot(), peers: peers.length }, "Syncing");
     const responses = await Promise.all(batches.map((batch) => this.requestRange(batch)));
@@ -212,7 +216,8 @@ export class Sync {
       if (first !== undefined && !this.deps.forkChoice.has(toRootHex(first.message.parentRoot))) {
         return { nextSlot, fits: false, peerId };
       }
-      if (!(await this.importAll(blocks, peerId))) return { nextSlot, fits: true };
+      const imported = await this.importAll(blocks, peerId);
+      if (imported !== "ALL") return { nextSlot, fits: true, queueFull: imported === "QUEUE_FULL" };
       nextSlot = startSlot + count;
     }
     return { nextSlot, fits: batches.length > 0 };
@@ -272,17 +277,27 @@ export class Sync {
     return { signedBlock, block: toChainBlock(config, signedBlock as SignedBlock) };
   }
 
-  /** False, with the peer at fault, when one of them is bad; the blocks before it are in. */
-  private async importAll(blocks: SignedBlock[], peerId: string): Promise<boolean> {
+  /** `STOPPED` at the first that is not imported, with the peer at fault where it is bad; the blocks before it are in. */
+  private async importAll(blocks: SignedBlock[], peerId: string): Promise<"ALL" | "STOPPED" | "QUEUE_FULL"> {
     for (const signedBlock of blocks) {
-      if (this.stopped) return false;
-      const outcome = await this.deps.importer.importBlock(signedBlock);
-      if (outcome.code === "IMPORTED" || outcome.code === "ALREADY_KNOWN") continue;
-      if (outcome.code === "INVALID_BLOCK" || outcome.code === "UNKNOWN_PARENT") this.fault(peerId, "BAD_BLOCK");
-      else if (outcome.code !== "STOPPED" && outcome.code !== "QUEUE_FULL") this.distrust(peerId);
-      return false;
+      const { code } = await this.importWhenRoom(signedBlock);
+      if (code === "IMPORTED" || code === "ALREADY_KNOWN") continue;
+      if (code === "QUEUE_FULL") return code;
+      if (code === "INVALID_BLOCK" || code === "UNKNOWN_PARENT") this.fault(peerId, "BAD_BLOCK");
+      else if (code !== "STOPPED") this.distrust(peerId);
+      return "STOPPED";
     }
-    return true;
+    return "ALL";
+  }
+
+  private async importWhenRoom(signedBlock: SignedBlock): Promise<ImportOutcome> {
+    const { importer } = this.deps;
+    for (let waits = 0; !this.stopped; waits++) {
+      const outcome = await importer.importBlock(signedBlock);
+      if (outcome.code !== "QUEUE_FULL" || waits === MAX_QUEUE_WAITS) return outcome;
+      await importer.drained();
+    }
+    return { code: "STOPPED" };
   }
 
   private fault(peerId: string, fault: SyncFault, error?: unknown): void {

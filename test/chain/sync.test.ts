@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { SignedBlock } from "../../src/chain/block.ts";
 import type { ForkChoice } from "../../src/chain/fork_choice.ts";
+import type { BlockImporter } from "../../src/chain/import.ts";
 import type { WireBlock } from "../../src/chain/ports.ts";
+import { getSignedBlockType } from "../../src/spec/config.ts";
 import { loadState } from "../../src/state/beacon_state.ts";
-import { SLOT_MS, TestNetwork, type TestNode } from "./network.ts";
+import { collect, SLOT_MS, TestNetwork, type TestNode } from "./network.ts";
 
 let network: TestNetwork;
 
@@ -174,6 +177,54 @@ describe("sync", () => {
     }
     expect(late.chain.head.slot).toBe(0);
     expect(network.faults).toEqual([]);
+  });
+
+  it("waits while others' blocks take all of the import queue, and asks nobody again for what it has", async () => {
+    network = TestNetwork.withNodes(2);
+    const [first] = network.nodes as [TestNode];
+    await network.run(20);
+    const late = network.addNode([]);
+    late.online = false;
+    const ask = vi.spyOn(first.chain, "blocksByRange");
+    const [firstBlock] = await collect(first.chain.blocksByRange(1, 1));
+    const { promise: hanging, resolve: answer } = Promise.withResolvers<void>();
+    const verify = late.engine.notifyNewPayload.bind(late.engine);
+    late.engine.notifyNewPayload = (payload) => hanging.then(() => verify(payload));
+    const block = getSignedBlockType(network.config, 1).deserialize((firstBlock as WireBlock).ssz) as SignedBlock;
+    // One that hangs, and 63 behind it.
+    const queued = Array.from({ length: 64 }, () => late.chain.importBlock(block));
+    expect(await late.chain.importBlock(block)).toEqual({ code: "QUEUE_FULL" });
+    ask.mockClear();
+    late.online = true;
+    network.introduce(late, first);
+    await network.settle();
+    expect([late.chain.head.slot, ask.mock.calls.length]).toEqual([0, 1]);
+    answer();
+    await Promise.all(queued);
+    await network.settle();
+    expect(late.chain.head.root).toBe(first.chain.head.root);
+    expect(ask.mock.calls.length).toBe(1);
+    expect(network.faults).toEqual([]);
+  });
+
+  it("gives a full import queue up until the next slot", async () => {
+    network = TestNetwork.withNodes(2);
+    const [first] = network.nodes as [TestNode];
+    await network.run(20);
+    const late = network.addNode([]);
+    const ask = vi.spyOn(first.chain, "blocksByRange");
+    const { importer } = late.chain as unknown as { importer: BlockImporter };
+    const refuse = vi.spyOn(importer, "importBlock").mockImplementation(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return { code: "QUEUE_FULL" };
+    });
+    network.introduce(late, first);
+    for (let i = 0; i < 4; i++) await network.settle();
+    expect(refuse.mock.calls.length).toBe(5);
+    expect(ask.mock.calls.length).toBe(1);
+    refuse.mockRestore();
+    await network.run(1);
+    expect(late.chain.head.root).toBe(first.chain.head.root);
   });
 
   it("does not wait for a head that a peer only claims", async () => {
