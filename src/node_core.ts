@@ -32,6 +32,8 @@ export interface NodeCoreOptions {
   /** Null serves no API; 0 takes any free port. */
   readonly apiPort: number | null;
   readonly apiHost: string;
+  /** That the API answers to, beside addresses and local names. */
+  readonly apiNames?: readonly string[];
   readonly version: string;
 }
 
@@ -138,14 +140,14 @@ export class NodeCore {
 
   /** Joins the network, which must have its topics by then, and serves the API. */
   async start(): Promise<void> {
-    const { apiPort, apiHost, version } = this.#options;
+    const { apiPort, apiHost, apiNames = [], version } = this.#options;
     const { clock, log } = this.#deps;
     log.info({ ssz: sszHasherName, proofs: proofHasherName }, "hashing by hashtree is native, by noble portable");
     await this.network.start();
     this.metrics.onScrape(() => this.#measure());
     if (apiPort !== null) {
       const apiDeps = { backend: this.api, metrics: this.metrics, logger: log.child({ room: "api" }), clock };
-      const apiOptions = { host: apiHost, port: apiPort, version: clientVersion(version) };
+      const apiOptions = { host: apiHost, names: apiNames, port: apiPort, version: clientVersion(version) };
       this.#server = await startApiServer(apiOptions, apiDeps);
     }
     this.#cancelTimer = clock.every(HEARTBEAT_INTERVAL_MS, () => {

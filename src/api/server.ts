@@ -10,6 +10,7 @@ import * as beacon from "./beacon_routes.ts";
 import { EVENT_TOPICS, EventStreams, isEventTopic } from "./event_stream.ts";
 import type { Metrics } from "./metrics.ts";
 import * as node from "./node_routes.ts";
+import { refuseOtherNames } from "./own_names.ts";
 import { addPageRoutes } from "./page_routes.ts";
 
 export const DEFAULT_API_HOST = "127.0.0.1";
@@ -28,6 +29,8 @@ const MAX_ID_LENGTH = 128;
 
 export interface ApiOptions {
   readonly host?: string;
+  /** Names that it answers to, beside those of `refuseOtherNames`. */
+  readonly names?: readonly string[];
   /** 0 takes any free port. */
   readonly port: number;
   /** What `/eth/v1/node/version` says. */
@@ -51,7 +54,7 @@ export interface ApiServer {
 
 /** @throws CodedError ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, ADDRESS_FORBIDDEN. */
 export async function startApiServer(options: ApiOptions, deps: ApiDeps): Promise<ApiServer> {
-  const { host = DEFAULT_API_HOST, port } = options;
+  const { host = DEFAULT_API_HOST, names = [], port } = options;
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,
@@ -62,6 +65,7 @@ export async function startApiServer(options: ApiOptions, deps: ApiDeps): Promis
   app.server.maxConnections = MAX_CONNECTIONS;
   // JSON alone: a page in a browser can send text/plain to a local port without asking, but not this.
   app.removeContentTypeParser("text/plain");
+  refuseOtherNames(app, { host, names }, "ask by an address, or have the node started with --api-name for this name");
   handleFailures(app, deps.logger);
   addRoutes(app, deps.backend, options.version);
   app.get("/metrics", async (_request, reply) =>

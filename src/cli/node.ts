@@ -11,6 +11,7 @@ import { startFixedNode } from "../node_fixed.ts";
 import {
   jsonOption,
   logLevelOption,
+  parseHostName,
   parseHttpUrl,
   parseIndexRanges,
   parseMultiaddr,
@@ -39,6 +40,7 @@ interface NodeFlags {
   testNetwork?: string[];
   apiPort: number;
   apiHost: string;
+  apiName?: string[];
   api: boolean;
   logLevel: LogLevel;
   json: boolean;
@@ -87,6 +89,7 @@ export function nodeCommand(): Command {
     )
     .option("--api-port <port>", "port of the API; 0 takes any free one", parsePort, 0)
     .option("--api-host <host>", "address of the API", "127.0.0.1")
+    .option("--api-name <name>", "name that a proxy or a DNS has for the API, repeatable", repeatable(parseHostName))
     .option("--no-api", "serve no API")
     .addOption(logLevelOption())
     .addOption(jsonOption())
@@ -140,6 +143,7 @@ function start(flags: NodeFlags, deps: NodeDeps): Promise<RunningNode> {
     testNetworks: flags.testNetwork ?? [],
     apiPort: flags.api ? flags.apiPort : null,
     apiHost: flags.apiHost,
+    apiNames: flags.apiName ?? [],
     version: packageVersion(),
   };
   const { network, state, finalizedState, timeMs, elUrl, validators } = flags;

@@ -105,6 +105,14 @@ export function parsePeerId(value: string): string {
   }
 }
 
+/** As `Host` has it, without the port. */
+export function parseHostName(value: string): string {
+  if (!/^[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(value)) {
+    throw new InvalidArgumentError("It must be a name alone, such as node.example.org: no scheme, no port.");
+  }
+  return value;
+}
+
 /** `0..15,20` (both ends included) as ascending indices without repeats. */
 export function parseIndexRanges(value: string): number[] {
   const indices = new Set<number>();

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { expect, test } from "vitest";
 import {
   parseHex,
+  parseHostName,
   parseHttpUrl,
   parseIndexRanges,
   parseMultiaddr,
@@ -16,6 +17,15 @@ import {
 } from "../../src/cli/options.ts";
 
 test.each<[string, (value: string) => unknown, [string, unknown][], string[]]>([
+  [
+    "a host's name",
+    parseHostName,
+    [
+      ["node.example.org", "node.example.org"],
+      ["node-0", "node-0"],
+    ],
+    ["", "http://node-0", "node-0:5052", "a b", "*", "-node", "node."],
+  ],
   [
     "a port",
     parsePort,

@@ -4,6 +4,7 @@ import { fromHex } from "@lodestar/utils";
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import { z } from "zod";
 import { failure } from "../../../api/answer.ts";
+import { refuseOtherNames } from "../../../api/own_names.ts";
 import { addPageRoutes } from "../../../api/page_routes.ts";
 import { ServerSentEvents } from "../../../api/server_sent_events.ts";
 import type { Clock } from "../../../base/clock.ts";
@@ -99,12 +100,9 @@ export async function startDevnetPage(port: number, deps: DevnetPageDeps): Promi
  * send requests here: only the page itself, under an address of this machine, is answered.
  */
 function refuseStrangers(app: FastifyInstance): void {
+  refuseOtherNames(app, { host: HOST }, `open the page at ${HOST}`);
   app.addHook("onRequest", async (request, reply) => {
-    const { port } = app.server.address() as AddressInfo;
     const { host, origin } = request.headers;
-    if (![HOST, "localhost"].some((name) => host === new URL(`http://${name}:${port}`).host)) {
-      return answer(reply, 403, "FORBIDDEN_HOST", `open the page as http://${HOST}:${port}/`);
-    }
     const isOwnOrigin = origin === undefined || origin === `http://${host}`;
     const isOwn = isOwnOrigin && OWN_SITES.includes(request.headers["sec-fetch-site"]);
     // A link from elsewhere may open the page, and nothing more.
