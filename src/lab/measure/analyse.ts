@@ -5,7 +5,7 @@ import { graftBytes, idListBytes, ihaveBytes, pruneBytes, subscriptionBytes } fr
 import { type MeasureParams, randomFor } from "./params.ts";
 import { cdfOf, type Delivery, PictureNotes } from "./picture.ts";
 import { CONTROL_KINDS, type ControlCount, type ControlKind, REPORT_VERSION, type Report } from "./report.ts";
-import { bootstrapQuantile, distributionOf, quantile, round } from "./statistics.ts";
+import { bootstrapQuantiles, distributionOf, quantile, round } from "./statistics.ts";
 import type { LinkUsage, RpcFields, TraceEvent, TraceHeader } from "./trace.ts";
 import type { TraceReading } from "./trace_file.ts";
 
@@ -206,7 +206,7 @@ class Analysis {
     const latencies = groups.flatMap((group) => [...group]);
     const firstT = messages[0]?.[1].t ?? 0;
     const durationMs = round(Math.max(0, lastDeliveryT - firstT) / 1000);
-    const random = randomFor(seed, "bootstrap");
+    const [p50 = null, p99 = null] = bootstrapQuantiles(groups, [0.5, 0.99], randomFor(seed, "bootstrap"));
     const socketIn = sum(this.#processes.map(({ socketBytesIn }) => socketBytesIn));
     const socketOut = sum(this.#processes.map(({ socketBytesOut }) => socketBytesOut));
     const meshSizes = Float64Array.from(this.#meshSizes).sort();
@@ -220,7 +220,7 @@ class Analysis {
       latencyMs: {
         fromPublish: distributionOf(latencies),
         fromFirstReceipt: distributionOf(fromFirst),
-        intervals: { p50: bootstrapQuantile(groups, 0.5, random), p99: bootstrapQuantile(groups, 0.99, random) },
+        intervals: { p50, p99 },
         cdf: cdfOf(latencies, pairs),
       },
       delivery: {

@@ -50,23 +50,58 @@ export interface Interval {
 const RESAMPLES = 200;
 
 /**
- * A 95 % interval of a quantile by the bootstrap over groups: deliveries of one message go together, since one slow hop
- * delays many of them. Null where there are no values.
+ * 95 % intervals of quantiles by the bootstrap over groups: deliveries of one message go together, since one slow hop
+ * delays many of them. A resample only weighs each group by how often it was drawn, so that all values are sorted once, and
+ * a resample's quantiles are found on a walk along them. One interval for each of `shares`; null where there are no values.
+ * @param shares ascending.
  */
-export function bootstrapQuantile(groups: readonly Float64Array[], q: number, random: Random): Interval | null {
-  const total = groups.reduce((sum, { length }) => sum + length, 0);
-  if (total === 0) return null;
-  const results = new Float64Array(RESAMPLES);
+export function bootstrapQuantiles(
+  groups: readonly Float64Array[],
+  shares: readonly number[],
+  random: Random,
+): (Interval | null)[] {
+  const { values, owners } = sortedTogether(groups);
+  if (values.length === 0) return shares.map(() => null);
+  const results = shares.map(() => new Float64Array(RESAMPLES));
+  const weights = new Uint32Array(groups.length);
   for (let resample = 0; resample < RESAMPLES; resample++) {
-    const drawn = groups.map(() => groups[random.below(groups.length)] as Float64Array);
-    const values = new Float64Array(drawn.reduce((sum, { length }) => sum + length, 0));
-    let offset = 0;
-    for (const group of drawn) {
-      values.set(group, offset);
-      offset += group.length;
+    weights.fill(0);
+    let size = 0;
+    for (const _ of groups) {
+      const drawn = random.below(groups.length);
+      weights[drawn] = (weights[drawn] ?? 0) + 1;
+      size += groups[drawn]?.length ?? 0;
     }
-    results[resample] = quantile(values.sort(), q) ?? Number.NaN;
+    let index = -1;
+    let passed = 0;
+    for (const [k, share] of shares.entries()) {
+      const rank = Math.max(1, Math.ceil(share * size));
+      while (passed < rank && index < values.length) passed += weights[owners[++index] as number] as number;
+      // Only empty groups were drawn.
+      (results[k] as Float64Array)[resample] = size === 0 ? Number.NaN : (values[index] as number);
+    }
   }
-  results.sort();
-  return { low: round(quantile(results, 0.025) as number), high: round(quantile(results, 0.975) as number) };
+  return results.map((quantiles) => {
+    quantiles.sort();
+    return { low: round(quantile(quantiles, 0.025) as number), high: round(quantile(quantiles, 0.975) as number) };
+  });
+}
+
+/** All values in order, and beside each the index of its group. */
+function sortedTogether(groups: readonly Float64Array[]): { values: Float64Array; owners: Uint32Array } {
+  const total = groups.reduce((sum, { length }) => sum + length, 0);
+  const [values, owners] = [new Float64Array(total), new Uint32Array(total)];
+  let offset = 0;
+  for (const [index, group] of groups.entries()) {
+    values.set(group, offset);
+    owners.fill(index, offset, offset + group.length);
+    offset += group.length;
+  }
+  const order = Uint32Array.from({ length: total }, (_, k) => k).sort(
+    (a, b) => (values[a] as number) - (values[b] as number),
+  );
+  return {
+    values: Float64Array.from(order, (k) => values[k] as number),
+    owners: Uint32Array.from(order, (k) => owners[k] as number),
+  };
 }

@@ -14,7 +14,7 @@ import { CITIES, roundTripMs } from "../../../src/lab/measure/links/cities.ts";
 import { parseBandwidth, parseLatency } from "../../../src/lab/measure/links/model.ts";
 import { configHash } from "../../../src/lab/measure/params.ts";
 import { CHURN_DOWN_MS, planRun } from "../../../src/lab/measure/plan.ts";
-import { bootstrapQuantile, distributionOf, quantile } from "../../../src/lab/measure/statistics.ts";
+import { bootstrapQuantiles, distributionOf, quantile } from "../../../src/lab/measure/statistics.ts";
 import { parseSweep } from "../../../src/lab/measure/sweep.ts";
 import { makeTopology, neighboursOf, parseTopology, unreachable } from "../../../src/lab/measure/topology.ts";
 import { PARAMS } from "./fixture.ts";
@@ -169,12 +169,48 @@ describe("statistics", () => {
     const random = seededRandom(1);
     const alike = Array.from({ length: 40 }, () => Float64Array.from({ length: 20 }, () => 10 + random.float()));
     const unlike = alike.map((group, k) => group.map((value) => value + (k % 2) * 50));
-    const narrow = bootstrapQuantile(alike, 0.5, seededRandom(2));
-    const wide = bootstrapQuantile(unlike, 0.5, seededRandom(2));
+    const [narrow] = bootstrapQuantiles(alike, [0.5], seededRandom(2));
+    const [wide] = bootstrapQuantiles(unlike, [0.5], seededRandom(2));
     expect(narrow?.low).toBeGreaterThan(10);
     expect((narrow?.high ?? 0) - (narrow?.low ?? 0)).toBeLessThan(0.3);
     expect((wide?.high ?? 0) - (wide?.low ?? 0)).toBeGreaterThan(10);
-    expect(bootstrapQuantile([], 0.5, random)).toBeNull();
+    expect(bootstrapQuantiles([], [0.5, 0.99], random)).toEqual([null, null]);
+  });
+
+  it("bootstrap: is what sorting every resample gives", () => {
+    const random = seededRandom(3);
+    // With ties, and with messages that reached nobody.
+    const groups = Array.from({ length: 30 }, (_, k) =>
+      Float64Array.from({ length: random.below(12) }, () => random.below(50) + k),
+    );
+    const draws = seededRandom(4);
+    const medians: number[] = [];
+    const tails: number[] = [];
+    for (let resample = 0; resample < 200; resample++) {
+      const drawn = groups.map(() => groups[draws.below(groups.length)] as Float64Array);
+      const values = Float64Array.from(drawn.flatMap((group) => [...group])).sort();
+      medians.push(quantile(values, 0.5) as number);
+      tails.push(quantile(values, 0.99) as number);
+    }
+    const interval = (values: number[]) => {
+      const sorted = values.sort((a, b) => a - b);
+      return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+    };
+    expect(bootstrapQuantiles(groups, [0.5, 0.99], seededRandom(4))).toEqual([interval(medians), interval(tails)]);
+  });
+
+  it("bootstrap: costs less than sorting some resamples of many", () => {
+    const random = seededRandom(5);
+    const groups = Array.from({ length: 400 }, () => Float64Array.from({ length: 500 }, () => random.float()));
+    const cpuMs = (action: () => unknown) => {
+      const before = process.cpuUsage();
+      action();
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
+    };
+    const sortMs = cpuMs(() => Float64Array.from(groups.flatMap((group) => [...group])).sort());
+    // Were each of the 200 sorted, it would be 200 and more.
+    expect(cpuMs(() => bootstrapQuantiles(groups, [0.5, 0.99], random)) / sortMs).toBeLessThan(60);
   });
 });
 
