@@ -71,10 +71,11 @@ export const LIMITS = {
   /** REJECT means that no honest peer would have sent it; scoring graylists after 13, and this hangs up. */
   rejected: { burst: 20, perSecond: 1 / 60, reason: "REJECTED_SPAM" },
   /**
-   * Roots that no block has brought and nobody else has proven against: a block has one, so an honest peer that is some blocks
-   * ahead brings as many, and a forged proof makes one each.
+   * Roots that no block has brought and nobody else has proven against: a block has one, and a forged proof makes one each. An honest
+   * peer is ahead by no more blocks than a node may be behind which holds itself for synced: an epoch. Below VAIN_CALLS_BURST, so that
+   * many who forge together are gone before their messages wait, and more of them come meanwhile.
    */
-  unknownRoots: { burst: 64, perSecond: 1, reason: "UNKNOWN_ROOTS" },
+  unknownRoots: { burst: 32, perSecond: 1, reason: "UNKNOWN_ROOTS" },
   /** Exits that expired unproven while parked. A block that is orphaned leaves all of its exits so. */
   parkedExpired: { burst: 512, perSecond: 1, reason: "PARKED_SPAM" },
   /** Gossip streams: one a connection; a new one replaces the last. */

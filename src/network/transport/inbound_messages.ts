@@ -13,7 +13,7 @@ export const HANDLED = Promise.resolve();
 
 export const promptMessages: Cure = {
   name: "prompt_messages",
-  install({ pubsub, messageIdOf, deliver, log }) {
+  install({ pubsub, guard, messageIdOf, deliver, log }) {
     const { fastMsgIdCache, seenCache, score, gossipTracer, mcache, opts } = pubsub;
     const handleReceivedRpc = pubsub.handleReceivedRpc.bind(pubsub);
 
@@ -67,6 +67,8 @@ export const promptMessages: Cure = {
       const due = waiting;
       waiting = [];
       for (const { peerId, message, wireData } of due) {
+        // Hung up for what came before it: nobody has seen this one, and another copy will be judged.
+        if (guard.isRefused(peerId)) continue;
         try {
           receive(peerId, message, wireData);
         } catch (error) {

@@ -4,6 +4,7 @@ import type { Cure } from "../../../src/network/cures/cure.ts";
 import { ALL_CURES } from "../../../src/network/cures/index.ts";
 import { compressBlock } from "../../../src/network/encoding.ts";
 import type { GossipsubInternals } from "../../../src/network/gossipsub_internals.ts";
+import { LIMITS } from "../../../src/network/guard/limits.ts";
 import { computeMessageId, messageIdToString } from "../../../src/network/message_id.ts";
 import { promptMessages } from "../../../src/network/transport/inbound_messages.ts";
 import { FAST_STACK, type TransportStack } from "../../../src/network/transport/stack.ts";
@@ -107,4 +108,15 @@ describe.each([
     expect(hearer.messages).toEqual([]);
     await until("its sender's score tells", () => node.network.peers().some(({ score }) => score < 0) !== isUnpunished);
   });
+});
+
+it("messages, prompt: of a peer that was hung up for those before them are not looked at", async () => {
+  const { node } = await startWatched(FAST_STACK, REJECT);
+  const sender = await startRawPeer([]);
+  await sender.connect(node);
+  const allowed = LIMITS.rejected.burst;
+  sender.send({ messages: Array.from({ length: allowed + 10 }, (_, i) => message(i)) });
+  await until("it is hung up", () => node.network.disconnects()[LIMITS.rejected.reason] === 1);
+  await until("its connection has ended", () => node.network.peers().length === 0);
+  expect(node.verdicts.map(({ verdict }) => verdict.code)).toEqual(new Array(allowed + 1).fill("BAD_COUNT"));
 });
