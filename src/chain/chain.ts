@@ -121,7 +121,7 @@ class ComposedChain implements Chain {
       ...{ config, anchorState, logger, anchor: this.anchor, canonical: this.canonical },
       ...{ forkChoice: this.forkChoice, store: this.store, archive: deps.archive ?? new MemoryArchive() },
     });
-    this.payloads = new PayloadVerifier(engine, clock, logger);
+    this.payloads = new PayloadVerifier({ engine, finalized: () => this.canonical.finalized.payload, clock, logger });
     const { forkChoice, payloads, slots, store } = this;
     this.importer = new BlockImporter(
       { config, clock, forkChoice, logger, payloads, slots, store },
@@ -169,6 +169,8 @@ class ComposedChain implements Chain {
   }
 
   start(): void {
+    // Told at once, not with the first block.
+    this.guard("execution client", async () => void (await this.payloads.contradictsFinality()));
     this.slots.start();
   }
 

@@ -20,6 +20,9 @@ const NO_ROOT = new Uint8Array(32);
 /** Roots by block hash never change; the oldest is dropped. Importing a block asks for its root a few times. */
 const MAX_CACHED_ROOTS = 256;
 
+/** The JSON-RPC error of a call that the contract's code ended. */
+const EXECUTION_REVERTED = 3;
+
 export class ContractReader implements MessageSource {
   readonly #rpc: JsonRpc;
   readonly #contract: Hex;
@@ -77,7 +80,12 @@ export class ContractReader implements MessageSource {
 
   async #call(data: Hex, blockHash: Hex): Promise<Uint8Array> {
     const call = [{ to: this.#contract, data }, { blockHash }];
-    return this.#rpc.request("read", "eth_call", call, dataSchema).catch(orUnknownBlock(blockHash));
+    return this.#rpc.request("read", "eth_call", call, dataSchema).catch((error: unknown) => {
+      if (error instanceof CodedError && error.fields.rpcCode === EXECUTION_REVERTED) {
+        throw noContract(this.#contract, `its code reverts at block ${blockHash}`);
+      }
+      return orUnknownBlock(blockHash)(error);
+    });
   }
 
   #word(answer: Uint8Array, blockHash: Hex): Uint8Array {

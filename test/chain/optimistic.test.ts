@@ -1,7 +1,8 @@
 import { compressSync } from "snappy";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serializeBlock } from "../../src/chain/block.ts";
-import { TestNetwork, type TestNode } from "./network.ts";
+import { type CachedState, loadState } from "../../src/state/beacon_state.ts";
+import { TestNetwork, TestNode } from "./network.ts";
 import { createProposal } from "./proposal.ts";
 
 let network: TestNetwork;
@@ -118,6 +119,26 @@ describe("optimistic import", () => {
     await network.run(12);
     expect(nodes.map(({ chain }) => chain.head.optimistic)).toEqual([false, false, false, false]);
     expect(nodes[0]?.chain.head.slot).toBe(nodes[0]?.chain.slots.currentSlot);
+  });
+
+  it("follows the others without a word of an execution client that contradicts its finalized block", async () => {
+    const [node] = nodes as [TestNode];
+    network.world.sendExit(new Uint8Array(20), new Uint8Array(48));
+    await network.run(36);
+    const finalized = node.chain.getState("finalized") as CachedState;
+    expect(node.chain.views().finalized.roots.has(node.chain.head.payload.messageBusRoot)).toBe(true);
+    const late = new TestNode(network, "late", [], { anchorState: loadState(network.config, finalized.serialize()) });
+    // As with another contract: an own root for each block.
+    late.engine.getMessageRoot = async () => new Uint8Array(32).fill(9);
+    late.engine.notifyNewPayload = async () => ({ status: "INVALID", reason: "messageBusRoot is another" });
+    nodes.push(late);
+    late.chain.start();
+    network.introduce(late, node);
+    await network.run(8);
+    expect(late.chain.head.root).toBe(node.chain.head.root);
+    expect(late.chain.head.optimistic).toBe(true);
+    expect(late.chain.finalized).toEqual(node.chain.finalized);
+    expect((await late.chain.getBlock(late.chain.verifiedHead))?.block.slot).toBeLessThan(node.chain.head.slot - 4);
   });
 
   it("goes on without a block that the execution client has taken back", async () => {

@@ -53,7 +53,12 @@ export async function createProposal(
   const produced = await produceBlock(
     {
       config: network.config,
-      payloads: new PayloadVerifier(engine, network.clock, silentLogger),
+      payloads: new PayloadVerifier({
+        engine,
+        finalized: () => chain.head.payload,
+        clock: network.clock,
+        logger: silentLogger,
+      }),
       attestations: new AttestationPool(),
       packTriggeredExits: () => [],
       logger: silentLogger,

@@ -1,5 +1,6 @@
 import { bytesToHex } from "viem";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { AnvilEngine } from "../../src/execution/anvil_engine.ts";
@@ -166,6 +167,20 @@ describe("anvil engine: verify", () => {
       status: "VALID",
     });
     expect(await engine.notifyNewPayload(head)).toMatchObject({ status: "INVALID" });
+  });
+
+  test("code at the address that is no message bus is named, and verifies nothing", async () => {
+    const address = "0x00000000000000000000000000000000000000ab";
+    // PUSH0 PUSH0 REVERT
+    await chain.rpc.request("write", "anvil_setCode", [address, "0x5f5ffd"], z.unknown());
+    await chain.submit(PUBKEY);
+    head = await chain.build(head);
+    const engine = createEngine(chain.anvil, address);
+    await expect(engine.getMessageRoot(head.blockHash)).rejects.toMatchObject({
+      code: "NO_CONTRACT",
+      message: expect.stringContaining("its code reverts"),
+    });
+    expect(await engine.notifyNewPayload(head)).toMatchObject({ status: "SYNCING" });
   });
 
   test("an execution client that is away makes payloads syncing and builds fail, and is told once", async () => {
