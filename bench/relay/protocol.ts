@@ -9,6 +9,7 @@ export const PARTS = [
   "one write",
   "lean noise",
   "noise cipher",
+  "vector cipher",
 ] as const;
 export type Part = (typeof PARTS)[number];
 

@@ -19,7 +19,7 @@ import type { StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
 import { promptMessages } from "../../src/network/transport/inbound_messages.ts";
 import { leanNoise } from "../../src/network/transport/lean_noise.ts";
-import { noiseCrypto } from "../../src/network/transport/noise_crypto.ts";
+import { createNoiseCrypto, noiseCrypto } from "../../src/network/transport/noise_crypto.ts";
 import { gatheredRpcs, sharedEncoding } from "../../src/network/transport/outbound_rpcs.ts";
 import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../src/network/transport/stack.ts";
 import { FORK_DIGEST, PAYLOAD_BYTES, type RelayName, SLOT_MS, SLOTS_PER_EPOCH } from "./protocol.ts";
@@ -37,6 +37,7 @@ const STACKS: Record<Exclude<RelayName, "stock">, TransportStack> = {
   "no one write": { ...FAST_STACK, transport: STOCK_STACK.transport },
   "no lean noise": { ...FAST_STACK, encrypter: () => noise({ crypto: noiseCrypto }) },
   "no noise cipher": { ...FAST_STACK, encrypter: () => leanNoise(noise()) },
+  "no vector cipher": { ...FAST_STACK, encrypter: () => leanNoise(noise({ crypto: createNoiseCrypto(null) })) },
 };
 
 export interface BenchNode {
