@@ -61,7 +61,7 @@ export interface GossipsubInternals extends EventTarget {
   readonly streamsInbound: Map<string, { close(): Promise<void> }>;
   readonly streamsOutbound: Map<string, { pushPrefixed(data: Uint8Array): void }>;
   readonly control: Map<string, unknown>;
-  readonly gossip: Map<string, unknown>;
+  readonly gossip: Map<string, RPC.ControlIHave[]>;
   readonly seenCache: SimpleTimeCacheInternals;
   readonly fastMsgIdCache: SimpleTimeCacheInternals;
   readonly publishedMessageIds: SimpleTimeCacheInternals;

@@ -1,6 +1,6 @@
 /**
  * A peer that speaks gossipsub's wire format by hand: connects, is identified, announces topics, sends whatever RPC it
- * is told to, and keeps each message that it receives.
+ * is told to, and keeps what it receives.
  */
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { noise } from "@chainsafe/libp2p-noise";
@@ -31,6 +31,8 @@ export interface RawPeer {
   readonly peerId: string;
   /** Messages received, in order. */
   readonly messages: RPC.Message[];
+  /** Likewise, what they came in, and what it says beside them. */
+  readonly rpcs: { readonly sizeBytes: number; readonly rpc: RPC }[];
   /** The streams that the other side opened to us. */
   readonly inbound: Stream[];
   send(rpc: Partial<RPC>): void;
@@ -53,11 +55,15 @@ export async function startRawPeer(
   });
   stopAfterTest(libp2p);
   const messages: RPC.Message[] = [];
+  const rpcs: { sizeBytes: number; rpc: RPC }[] = [];
   const inbound: Stream[] = [];
   let outbound: Stream | null = null;
   await libp2p.handle(MESHSUB, (stream) => {
     inbound.push(stream);
-    readFrames(stream, messages).catch(() => {});
+    readFrames(stream, (sizeBytes, rpc) => {
+      messages.push(...rpc.messages);
+      rpcs.push({ sizeBytes, rpc });
+    }).catch(() => {});
   });
   const sendBytes = (frame: Uint8Array) => {
     if (outbound === null) throw new Error("not connected");
@@ -68,6 +74,7 @@ export async function startRawPeer(
     libp2p,
     peerId: libp2p.peerId.toString(),
     messages,
+    rpcs,
     inbound,
     send,
     sendBytes,
@@ -83,12 +90,12 @@ export async function startRawPeer(
   };
 }
 
-async function readFrames(stream: Stream, messages: RPC.Message[]): Promise<void> {
+async function readFrames(stream: Stream, onRpc: (sizeBytes: number, rpc: RPC) => void): Promise<void> {
   const reader = createByteReader(stream);
   for (;;) {
     const length = await reader.readVarint(5);
     if (length === null) return;
-    messages.push(...RPC.decode(await reader.read(length)).messages);
+    onRpc(length, RPC.decode(await reader.read(length)));
   }
 }
 

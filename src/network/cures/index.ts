@@ -7,6 +7,7 @@ import { p2DoubleCountCure } from "./p2_double_count.ts";
 import { peerRecordsCure } from "./peer_records.ts";
 import { pruneCure } from "./prune.ts";
 import { retainedScoreCure } from "./retained_score.ts";
+import { rpcSizesCure } from "./rpc_sizes.ts";
 import { strictNoSignCure } from "./strict_no_sign.ts";
 
 /** What every node runs with; tests leave one out to show that it is needed. */
@@ -20,4 +21,5 @@ export const ALL_CURES: readonly Cure[] = [
   pruneCure,
   boundedCachesCure,
   peerRecordsCure,
+  rpcSizesCure,
 ];
