@@ -14,9 +14,10 @@ export interface LargeNetwork {
   tellMessage(): void;
 }
 
-export async function startLargeNetwork(nodes: number): Promise<LargeNetwork> {
+/** @param port 0 takes any free one. */
+export async function startLargeNetwork(nodes: number, port = 0): Promise<LargeNetwork> {
   const random = seededRandom(1);
-  const page = await startDevnetPage(0, {
+  const page = await startDevnetPage(port, {
     clock: systemClock,
     nodes: () => [],
     strangers: () => new Map(),

@@ -6,6 +6,7 @@ import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { startLargeNetwork } from "../../bench/page/large_network.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { GossipPeer } from "../../src/lab/gossip_peer.ts";
 import { LAUNCHER } from "../cli/run.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
@@ -257,6 +258,30 @@ function inBrowser(executablePath: string): void {
     await network.page.stop();
     // These nodes are only told of: none can be asked.
     expect(faults.splice(0).filter((fault) => !fault.includes("404"))).toEqual([]);
+  });
+
+  test("a devnet that begins anew takes the place of the one before, on the page too", async () => {
+    const before = await startLargeNetwork(3);
+    const port = Number(new URL(before.page.url).port);
+    const page = await open(devnetPage.context(), before.page.url);
+    for (let k = 0; k < 3; k++) before.tellMessage();
+    before.page.tell({ event: "finalized", node: "node-0", epoch: 7, blockRoot: "0x" }, systemClock.nowMs());
+    await expect.poll(() => tile(page, "Finalized epoch").textContent(), soon).toBe("7");
+    await expect.poll(() => tile(page, "Deliveries").textContent(), soon).toBe("6");
+    await page.getByText("9 new verdicts, the last one ACCEPT VALID").waitFor({ state: "attached" });
+    await before.page.stop();
+    await page.getByRole("status").getByText("disconnected, trying again").waitFor();
+    const after = await startLargeNetwork(2, port);
+    await page.getByRole("status").getByText("live", { exact: true }).waitFor();
+    await expect.poll(() => tile(page, "Finalized epoch").textContent(), soon).toBe("–");
+    expect(await tile(page, "Deliveries").textContent()).toBe("0");
+    expect(await rows(page, "Newest verdicts").count()).toBe(0);
+    after.tellMessage();
+    await expect.poll(() => tile(page, "Deliveries").textContent(), soon).toBe("1");
+    await page.getByText("2 new verdicts, the last one ACCEPT VALID").waitFor({ state: "attached" });
+    await page.close();
+    await after.page.stop();
+    expect(faults.splice(0).filter((fault) => !fault.includes("Failed to load resource"))).toEqual([]);
   });
 
   test("a devnet that has gone is told of as that, and the page keeps what it knew", async () => {

@@ -123,7 +123,7 @@ export function latencyBuckets({ series }: { readonly series: readonly BucketSer
       data: (series[0]?.upperMs ?? []).map(boundText),
       axisLabel: { hideOverlap: true },
     },
-    yAxis: valueAxis("deliveries", 48),
+    yAxis: valueAxis(series[0]?.name ?? "", 48),
     series: series.map(({ name, counts }, index) => ({
       type: "bar",
       id: `bucket-${index}`,

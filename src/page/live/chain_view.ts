@@ -13,11 +13,9 @@ export function chainView(): View {
       const { head, finalizedEpoch, network } = model;
       const nodes = [...model.nodes.values()].filter(({ kind }) => kind === "node");
       const running = nodes.filter(({ isRunning }) => isRunning).length;
-      if (head !== null) {
-        const agreed = head.nodes === running ? "all nodes" : `${head.nodes} of ${running} nodes`;
-        figures.set("Head slot", String(head.slot), `${shorten(head.root)}, ${agreed}`);
-      }
-      if (finalizedEpoch !== null) figures.set("Finalized epoch", String(finalizedEpoch), epochDetail(network));
+      const agreed = head?.nodes === running ? "all nodes" : `${head?.nodes} of ${running} nodes`;
+      figures.set("Head slot", String(head?.slot ?? "–"), head === null ? "" : `${shorten(head.root)}, ${agreed}`);
+      figures.set("Finalized epoch", String(finalizedEpoch ?? "–"), epochDetail(network));
       figures.set(
         "Nodes",
         String(running),

@@ -114,7 +114,10 @@ function setCell(element: Element | undefined, cell: Cell): void {
 
 function linkIn(element: HTMLElement, href: string): HTMLElement {
   const known = element.firstElementChild;
-  if (known instanceof HTMLAnchorElement) return known;
+  if (known instanceof HTMLAnchorElement) {
+    if (known.href !== href) known.href = href;
+    return known;
+  }
   const link = h("a", { href });
   element.replaceChildren(link);
   return link;

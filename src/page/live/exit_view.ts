@@ -53,16 +53,20 @@ export function exitView(): View {
   let suggested = "";
   let announced = "";
 
+  function fail(text: string): void {
+    setText(problem, text);
+    input.setAttribute("aria-invalid", String(text !== ""));
+  }
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void submit();
   });
 
+  // What was wrong is said of the text that was sent.
+  input.addEventListener("input", () => fail(""));
+
   async function submit(): Promise<void> {
-    const fail = (text: string) => {
-      setText(problem, text);
-      input.setAttribute("aria-invalid", String(text !== ""));
-    };
     const value = input.value.trim();
     if (!INDEX.test(value) && !PUBKEY.test(value)) {
       fail("Give a validator's index, such as 20, or its public key: 0x and 96 hex digits.");

@@ -118,23 +118,32 @@ export class Model {
     return this.#node(name, kind);
   }
 
+  forgetHead(name: string): void {
+    const node = this.nodes.get(name);
+    if (node !== undefined) Object.assign(node, { headSlot: null, headRoot: null });
+  }
+
   /** The highest slot, and how many running nodes have that very block as theirs. */
   get head(): { slot: number; root: string; nodes: number } | null {
     let best: NodeState | null = null;
     for (const node of this.nodes.values()) if ((node.headSlot ?? -1) > (best?.headSlot ?? -1)) best = node;
     if (best === null || best.headSlot === null || best.headRoot === null) return null;
     let nodes = 0;
-    for (const { headRoot } of this.nodes.values()) if (headRoot === best.headRoot) nodes++;
+    for (const { headRoot, isRunning } of this.nodes.values()) if (isRunning && headRoot === best.headRoot) nodes++;
     return { slot: best.headSlot, root: best.headRoot, nodes };
   }
 
   /** Milliseconds from each message's first ACCEPT to every other node's that gossip brought it to. */
   delays(): number[] {
-    return [...this.messages.values()].flatMap(({ hops }) => {
-      const accepts = hops.filter(({ result }) => result === "accept");
-      const firstMs = Math.min(...accepts.map(({ timeMs }) => timeMs));
-      return accepts.filter(({ source }) => source === "gossip").map(({ timeMs }) => timeMs - firstMs);
-    });
+    const delays: number[] = [];
+    for (const { hops } of this.messages.values()) {
+      let firstMs = Number.POSITIVE_INFINITY;
+      for (const { result, timeMs } of hops) if (result === "accept") firstMs = Math.min(firstMs, timeMs);
+      for (const { result, source, timeMs } of hops) {
+        if (result === "accept" && source === "gossip") delays.push(timeMs - firstMs);
+      }
+    }
+    return delays;
   }
 
   get finalizedEpoch(): number | null {

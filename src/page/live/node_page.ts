@@ -70,7 +70,11 @@ export function nodePage(): Page {
           const event = eventOf(topic, data);
           if (event !== null) model.apply(event);
         },
-        onState,
+        (state) => {
+          // It may come back with another chain, and a lower head.
+          if (state === "lost") model.forgetHead(SELF);
+          onState(state);
+        },
       ),
     poll,
   };

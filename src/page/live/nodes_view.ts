@@ -28,7 +28,7 @@ export function nodesView(): View {
               { text: String(node.finalizedEpoch ?? "–") },
               { text: String(node.meshPeers ?? "–") },
               namesText(neighbours.get(node.name) ?? []),
-              node.pageUrl === null ? "" : { text: "open", href: node.pageUrl },
+              node.pageUrl === null ? "" : { text: `page of ${node.name}`, href: node.pageUrl },
             ],
           })),
       );

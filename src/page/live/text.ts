@@ -36,7 +36,6 @@ export function byName(a: string, b: string): number {
 }
 
 /** The value below which the share of the values lies; null of none. */
-export function percentile(values: readonly number[], share: number): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
+export function percentile(ascending: ArrayLike<number>, share: number): number | null {
+  return ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? null;
 }

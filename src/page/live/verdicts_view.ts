@@ -5,6 +5,7 @@ import { mount } from "../charts/mount.ts";
 import { type VerdictCounts, verdictsOverTime, verdictsTable } from "../charts/verdicts.ts";
 import { card, h, setText, table } from "./dom.ts";
 import type { VerdictResult } from "./events.ts";
+import type { VerdictLine } from "./facts.ts";
 import { BIN_MS, BINS, type Model } from "./model.ts";
 import { duration, plural, shorten, shortPeerId, timeOfDay } from "./text.ts";
 import { nowMs } from "./time.ts";
@@ -34,13 +35,14 @@ export function verdictsView(): View {
   let announced = 0;
   let announcedMs = nowMs();
   let shownBin = 0;
-  let shownCount = -1;
+  let shown: VerdictLine | undefined;
   return {
     element,
     update(model) {
       const bin = Math.floor(nowMs() / BIN_MS);
-      if (bin === shownBin && model.verdictCount === shownCount) return;
-      [shownBin, shownCount] = [bin, model.verdictCount];
+      const newest = model.verdicts.at(-1);
+      if (bin === shownBin && newest === shown) return;
+      [shownBin, shown] = [bin, newest];
       counts = countsOf(model, bin);
       chart.set(verdictsOverTime(counts));
       totals.set(
@@ -50,6 +52,8 @@ export function verdictsView(): View {
         })),
       );
       list.set(newestRows(model));
+      // Fewer than before: another run, whose verdicts are all news.
+      announced = Math.min(announced, model.verdictCount);
       if (nowMs() - announcedMs < ANNOUNCE_MS || model.verdictCount === announced) return;
       const { verdictCount, verdicts } = model;
       const last = verdicts.at(-1);

@@ -27,8 +27,10 @@ export class WayPlayer {
   #model: Model | null = null;
   #revision = -1;
   #shownKey: string | null = null;
-  #newestSeen: string | null = null;
+  #newestSeen: Message | null = null;
   #way: Way | null = null;
+  /** What `#way` was made of. */
+  #made: { readonly message: Message | undefined; readonly hops: number } | null = null;
   #stopPlaying: CancelTimer | null = null;
 
   /** @param onMoment is called when another moment is to be drawn; null where there is no message. */
@@ -63,14 +65,16 @@ export class WayPlayer {
     if (model.revision === this.#revision) return;
     this.#revision = model.revision;
     setChoices(this.#choice, judged.slice(-CHOICES).reverse(), this.#shownKey);
-    if (this.#stopPlaying === null) this.#refresh();
+    const message = this.#shownMessage();
+    const isSame = this.#made?.message === message && this.#made?.hops === (message?.hops.length ?? 0);
+    if (this.#stopPlaying === null && !isSame) this.#refresh();
   }
 
   #followNewest(messages: readonly Message[]): void {
     const newest = messages.at(-1);
-    if (!this.#follow.checked || newest === undefined || newest.key === this.#newestSeen) return;
+    if (!this.#follow.checked || newest === undefined || newest === this.#newestSeen) return;
     if (nowMs() - newest.firstTimeMs < SETTLED_MS) return;
-    this.#newestSeen = newest.key;
+    this.#newestSeen = newest;
     this.#choice.value = newest.key;
     this.#show(newest.key);
     if (matchMedia("(prefers-reduced-motion: reduce)").matches || newest.hops.length < 2) return;
@@ -85,8 +89,13 @@ export class WayPlayer {
     this.#refresh();
   }
 
+  #shownMessage(): Message | undefined {
+    return this.#shownKey === null ? undefined : this.#model?.messages.get(this.#shownKey);
+  }
+
   #refresh(): void {
-    const message = this.#shownKey === null ? undefined : this.#model?.messages.get(this.#shownKey);
+    const message = this.#shownMessage();
+    this.#made = { message, hops: message?.hops.length ?? 0 };
     this.#way = message === undefined ? null : wayOf(message);
     this.#slider.disabled = this.#play.disabled = this.#way === null;
     this.#steps.set((this.#way?.steps ?? []).map(stepRow));

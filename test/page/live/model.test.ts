@@ -67,6 +67,16 @@ describe("page model", () => {
     expect(model.head).toEqual({ slot: 8, root: "0x8", nodes: 2 });
     model.apply(block("b", 6, "0x6"));
     expect(model.head).toMatchObject({ slot: 8, nodes: 2 });
+    model.apply(told({ event: "node_exited", node: "c", reason: "SIGTERM", restarting: false }, 9));
+    expect(model.head).toMatchObject({ slot: 8, nodes: 1 });
+  });
+
+  test("takes a lower head from a node that was away", () => {
+    const model = modelOf(block("a", 8, "0x8"));
+    model.forgetHead("a");
+    expect(model.head).toBeNull();
+    model.apply(block("a", 3, "0x3"));
+    expect(model.head).toEqual({ slot: 3, root: "0x3", nodes: 1 });
   });
 
   test("follows an exit from its request to finality", () => {

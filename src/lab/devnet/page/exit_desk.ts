@@ -81,8 +81,9 @@ export class ExitDesk {
       await send({ validatorIndex, pubkey, account: accountOf(validatorIndex) });
     } catch (error) {
       this.#asked.delete(validatorIndex);
-      const code = error instanceof CodedError ? error.code : "INTERNAL_ERROR";
-      onEvent({ event: "exit_failed", ...named, code, message: errorMessage(error) });
+      const { code, message } =
+        error instanceof CodedError ? error : { code: "INTERNAL_ERROR", message: errorMessage(error) };
+      onEvent({ event: "exit_failed", ...named, code, message });
     } finally {
       this.#sending--;
     }

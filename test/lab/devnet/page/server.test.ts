@@ -111,9 +111,11 @@ describe("devnet page: the form's endpoint", () => {
   });
 
   test("tells why an exit could not be sent, and takes it again", async () => {
-    fault = new CodedError("EL_UNAVAILABLE", "it is away");
+    fault = new CodedError("EL_UNAVAILABLE", "it is away", {}, new Error("Request body: 0x"));
     expect((await send({ validator_index: "7" })).status).toBe(202);
     expect(told.at(-1)).toMatchObject({ event: "exit_failed", code: "EL_UNAVAILABLE", validatorIndex: 7 });
+    // Not what the library below said of it, with all that it had sent.
+    expect(told.at(-1)).toMatchObject({ message: "it is away" });
     fault = null;
     expect((await send({ validator_index: "7" })).status).toBe(202);
   });
