@@ -21,7 +21,7 @@ try {
   const run = ["--nodes", "24", "--rate", "5", "--messages", "40", "--latency", "cities", "--repeat", "2"];
   await measure(...run, "--out", "degree-16");
   await measure(...run, "--degree", "6", "--out", "degree-6");
-  await measure("compare", "degree-16", "degree-6");
+  await measure("compare", "degree-16", "degree-6", "--out", "compare.html");
   await take("degree-16/seed-1/report.html", "report.png", "light");
   await take("degree-16/seed-1/report.html", "report_dark.png", "dark");
   await take("compare.html", "compare.png", "light");

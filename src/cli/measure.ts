@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { compareCommand } from "./measure/compare.ts";
-import { addRunOptions, type MeasureFlags } from "./measure/flags.ts";
+import { addOutOptions, addRunOptions, type OutFlags, type RunFlags } from "./measure/flags.ts";
 import { observeCommand } from "./measure/observe.ts";
 import { reportCommand } from "./measure/report.ts";
 import { measureInto } from "./measure/run.ts";
@@ -13,18 +13,18 @@ import { createShutdownSignal } from "./shutdown.ts";
 
 export function measureCommand(): Command {
   return (
-    addRunOptions(new Command("measure"))
+    addOutOptions(addRunOptions(new Command("measure")))
       // Its own options stand before a subcommand's name, so that both may have --out and --json.
       .enablePositionalOptions()
       .description(
-        "Runs a network of real nodes that publish triggered exits made for the run, each judged in full by every node,\n" +
+        "Runs a network of real nodes that publish triggered exits made for the run, each judged in full by every node, " +
           "and measures how they propagate. Writes params.json, trace.ndjson, report.json and report.html.",
       )
       .addOption(jsonOption())
       .addHelpText(
         "after",
         `
-docs/measuring.md defines every figure. Ctrl-C ends a run early; its report is marked partial.
+docs/measuring.md defines every figure. Ctrl-C ends a run early; its report is marked partial, and the exit code is 130.
 
 Examples:
   $ msgbus measure
@@ -42,6 +42,6 @@ Examples:
   );
 }
 
-async function run(flags: MeasureFlags): Promise<void> {
-  await measureInto(flags, flags.out, createShutdownSignal(systemClock), outputOf(flags, systemClock));
+async function run(flags: RunFlags & OutFlags & { readonly json: boolean }): Promise<void> {
+  await measureInto(flags, flags, createShutdownSignal(systemClock), outputOf(flags, systemClock));
 }

@@ -11,7 +11,7 @@ import {
 import { TRACE_FORMATS, type TraceFormat } from "../../lab/measure/formats/format.ts";
 import { parseBandwidth, parseLatency } from "../../lab/measure/links/model.ts";
 import type { MeasureParams } from "../../lab/measure/params.ts";
-import { STACKS, type StackName } from "../../lab/measure/stacks.ts";
+import { STACKS } from "../../lab/measure/stacks.ts";
 import { isNamedTopology, readTopology } from "../../lab/measure/topology.ts";
 import {
   bounded,
@@ -32,27 +32,34 @@ const MAX_REPEATS = 1_000;
 const WARMUP_S = 3;
 const DEFAULT_NODES = 50;
 
-export interface MeasureFlags {
-  nodes?: number;
-  rate: number;
-  messages: number;
-  topology: string;
-  degree: number;
-  latency: string;
-  bandwidth: string;
-  loss: number;
-  churn: number;
-  netns: boolean;
-  stack: StackName;
-  attack: MeasuredAttack[];
-  attackRate: number;
-  seed: number;
-  deadline: number;
-  repeat: number;
-  out: string;
-  force: boolean;
-  traceFormat: TraceFormat[];
-  json: boolean;
+/** Parameters that have an option of the same name, which takes what the parameter holds. */
+const SAME_NAMES = [
+  "rate",
+  "messages",
+  "topology",
+  "degree",
+  "latency",
+  "bandwidth",
+  "loss",
+  "churn",
+  "stack",
+  "seed",
+] as const satisfies readonly (keyof MeasureParams)[];
+
+/** What a run, or several of one configuration, are made of. */
+export interface RunFlags extends Pick<MeasureParams, (typeof SAME_NAMES)[number] | "netns" | "attackRate"> {
+  readonly nodes?: number;
+  readonly attack: readonly MeasuredAttack[];
+  /** Milliseconds. */
+  readonly deadline: number;
+  readonly repeat: number;
+}
+
+/** Where their files go, and which. */
+export interface OutFlags {
+  readonly out: string;
+  readonly force: boolean;
+  readonly traceFormat: readonly TraceFormat[];
 }
 
 /** A share, below one: nothing would be left. */
@@ -98,7 +105,11 @@ export function addRunOptions(command: Command): Command {
     .option("--netns", "each process in a network namespace, with an address of its own (Linux)", false)
     .option("--seed <n>", "chooses identities, topology, publishers, chance on links", parseNonNegativeInteger, 1)
     .addOption(secondsOption("--deadline <s>", "from publishing: later is not delivered", 5, parsePositiveSecondsToMs))
-    .option("--repeat <n>", "runs, with seeds from --seed on", bounded(parsePositiveInteger, 1, MAX_REPEATS), 1)
+    .option("--repeat <n>", "runs, with seeds from --seed on", bounded(parsePositiveInteger, 1, MAX_REPEATS), 1);
+}
+
+export function addOutOptions(command: Command): Command {
+  return command
     .option("--out <dir>", "where the files go", "msgbus-measure")
     .option("--force", "overwrite what is in --out", false)
     .option(
@@ -115,26 +126,11 @@ function parseTraceFormat(value: string): TraceFormat {
   return format;
 }
 
-/** Throws a `CodedError`: `BAD_LATENCY`, `BAD_BANDWIDTH`, `BAD_NODES`, and those of `readTopology`. */
-export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
-  const {
-    rate,
-    messages,
-    topology,
-    degree,
-    latency,
-    bandwidth,
-    loss,
-    churn,
-    netns,
-    stack,
-    attack,
-    attackRate,
-    seed,
-    deadline,
-  } = flags;
-  parseLatency(latency);
-  parseBandwidth(bandwidth);
+/** Throws a `CodedError`: `BAD_LATENCY`, `BAD_BANDWIDTH`, `BAD_NODES`, `BAD_ATTACK`, and those of `readTopology`. */
+export async function paramsOf(flags: RunFlags): Promise<MeasureParams> {
+  const { topology, messages, rate, attack } = flags;
+  parseLatency(flags.latency);
+  parseBandwidth(flags.bandwidth);
   const given = isNamedTopology(topology) ? null : await readTopology(topology);
   if (given !== null && flags.nodes !== undefined && flags.nodes !== given.nodes) {
     throw new CodedError(
@@ -148,49 +144,33 @@ export async function paramsOf(flags: MeasureFlags): Promise<MeasureParams> {
   }
   assertWithin(attack, ((messages - 1) * 1000) / rate);
   return {
+    ...pick(flags, [...SAME_NAMES, "netns", "attackRate"]),
     nodes: given?.nodes ?? flags.nodes ?? DEFAULT_NODES,
-    rate,
-    messages,
     warmupMessages: Math.ceil(rate * WARMUP_S),
-    topology,
-    degree,
-    latency,
-    bandwidth,
-    loss,
-    churn,
-    netns,
-    stack,
     attacks: attack,
-    attackRate,
-    seed,
-    deadlineMs: deadline,
+    deadlineMs: flags.deadline,
   };
 }
 
 /** Runs it again. */
 export function commandOf(params: MeasureParams): string {
-  const {
-    nodes,
-    rate,
-    messages,
-    topology,
-    degree,
-    latency,
-    bandwidth,
-    loss,
-    churn,
-    netns,
-    stack,
-    attacks,
-    attackRate,
-    seed,
-    deadlineMs,
-  } = params;
-  const attacked = attacks.map((attack) => ` --attack ${formatAttack(attack)}`).join("");
-  return (
-    `msgbus measure --nodes ${nodes} --rate ${rate} --messages ${messages} --topology ${topology} --degree ${degree} ` +
-    `--latency ${latency} --bandwidth ${bandwidth} --loss ${loss} --churn ${churn} --stack ${stack} --seed ${seed} --deadline ${deadlineMs / 1000}` +
-    (netns ? " --netns" : "") +
-    (attacked === "" ? "" : `${attacked} --attack-rate ${attackRate}`)
-  );
+  const { nodes, netns, attacks, attackRate, deadlineMs } = params;
+  const options: [string, string | number][] = [
+    ["nodes", nodes],
+    ...SAME_NAMES.map((name): [string, string | number] => [name, params[name]]),
+    ["deadline", deadlineMs / 1000],
+    ...attacks.map((attack): [string, string] => ["attack", formatAttack(attack)]),
+  ];
+  if (attacks.length > 0) options.push(["attack-rate", attackRate]);
+  const text = options.map(([name, value]) => ` --${name} ${quoted(String(value))}`).join("");
+  return `msgbus measure${text}${netns ? " --netns" : ""}`;
+}
+
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w./:,=@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function pick<T, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 }

@@ -34,8 +34,8 @@ interface ObserveFlags {
 export function observeCommand(): Command {
   return new Command("observe")
     .description(
-      "Measures a network that is not ours, as some ordinary peers that subscribe and never forward: when messages arrive at\n" +
-        "each, who is first, copies, mesh and IHAVE. Writes trace.ndjson and report.json.",
+      "Measures a network that is not ours, as some ordinary peers that subscribe and never forward: when messages arrive at each, " +
+        "who is first, copies, mesh and IHAVE. Writes trace.ndjson and report.json.",
     )
     .requiredOption(
       "--peer <multiaddr>",
@@ -48,6 +48,14 @@ export function observeCommand(): Command {
     .option("--out <dir>", "where the files go", "msgbus-observe")
     .option("--force", "overwrite what is in --out", false)
     .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+Ctrl-C ends it early; its report is marked partial.
+
+Examples:
+  $ msgbus measure observe --peer /ip4/127.0.0.1/tcp/9000/p2p/16Uiu2… --network network --seconds 60`,
+    )
     .action(async ({ peer, network, seconds, observers, out, force, json }: ObserveFlags) => {
       const signal = createShutdownSignal(systemClock);
       await prepareOutDir(out, force);

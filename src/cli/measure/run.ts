@@ -6,49 +6,55 @@ import { type Summary, summarize, summaryTable } from "../../lab/measure/compare
 import { convertTrace } from "../../lab/measure/formats/format.ts";
 import { type Measurement, measure } from "../../lab/measure/measure.ts";
 import type { RunProgress } from "../../lab/measure/run.ts";
-import { RUN_FILES, writeSummary } from "../../lab/measure/run_dir.ts";
+import { prepareOutDir, RUN_FILES, writeSummary } from "../../lab/measure/run_dir.ts";
 import { reportNotes, reportTable } from "../../lab/measure/table.ts";
 import { colour, type Output } from "../output.ts";
 import { packageVersion } from "../version.ts";
-import { commandOf, type MeasureFlags, paramsOf } from "./flags.ts";
+import { commandOf, type OutFlags, paramsOf, type RunFlags } from "./flags.ts";
 
 const PROGRESS_WIDTH = 30;
 const EXIT_INTERRUPTED = 130;
 
-/** One run, or several below `outDir`. Null where it was interrupted before any was done. */
+/** One run, or several below `out`. Null where it was interrupted before one was done. */
 export async function measureInto(
-  flags: MeasureFlags,
-  outDir: string,
+  flags: RunFlags,
+  { out, force, traceFormat }: OutFlags,
   signal: AbortSignal,
   output: Output,
 ): Promise<Summary | null> {
   const base = await paramsOf(flags);
-  const measurements: Measurement[] = [];
+  if (flags.repeat > 1) await prepareOutDir(out, force);
+  const done: { readonly dir: string; readonly measurement: Measurement }[] = [];
   for (let k = 0; k < flags.repeat && !signal.aborted; k++) {
     const params = { ...base, seed: base.seed + k };
-    const dir = flags.repeat === 1 ? outDir : join(outDir, `seed-${params.seed}`);
+    const dir = flags.repeat === 1 ? out : join(out, `seed-${params.seed}`);
     const progress = createProgress(flags.repeat === 1 ? "" : `run ${k + 1} of ${flags.repeat}, `);
     try {
       const measurement = await measure(
-        { params, outDir: dir, force: flags.force, command: commandOf(params), versions: versions() },
+        { params, outDir: dir, force, command: commandOf(params), versions: versions() },
         { clock: systemClock, signal, version: packageVersion(), onProgress: progress.show },
       );
-      measurements.push(measurement);
       progress.clear();
       const trace = join(dir, RUN_FILES.trace);
-      for (const format of flags.traceFormat) await convertTrace(trace, format, dir);
+      for (const format of traceFormat) await convertTrace(trace, format, dir);
       tell(measurement, dir, output);
+      // What was interrupted is no repetition of the others.
+      if (!measurement.report.partial) done.push({ dir, measurement });
     } finally {
       progress.clear();
     }
   }
   if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
-  const [first] = measurements;
+  const [first] = done;
   if (first === undefined) return null;
-  const reports = measurements.map(({ report }) => report);
-  const summary = summarize(reports, first.run.configHash);
+  const reports = done.map(({ measurement }) => measurement.report);
+  const summary = summarize(reports, first.measurement.run.configHash);
   if (flags.repeat > 1) {
-    await writeSummary(outDir, summary);
+    await writeSummary(
+      out,
+      summary,
+      done.map(({ dir }) => dir),
+    );
     const text = `Medians of ${summary.runs} runs, with the smallest and largest value:\n${summaryTable(summary)}`;
     output.event("summary", { ...summary }, text);
   }

@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { Command, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { systemClock } from "../../base/clock.ts";
-import { CodedError, errorMessage } from "../../base/errors.ts";
+import { CodedError } from "../../base/errors.ts";
 import { type Contender, compareTable, readContender } from "../../lab/measure/compare.ts";
 import { COMPARISON_FILE, prepareOutDir, writeComparison, writeSweep } from "../../lab/measure/run_dir.ts";
-import { type Combination, readSweep, sweepCsv } from "../../lab/measure/sweep.ts";
+import { type Combination, MAX_COMBINATIONS, readSweep, sweepCsv } from "../../lab/measure/sweep.ts";
 import { jsonOption, parseNonNegativeInteger } from "../options.ts";
 import { colour, type Output, outputOf } from "../output.ts";
 import { createShutdownSignal } from "../shutdown.ts";
-import { addRunOptions, type MeasureFlags, paramsOf } from "./flags.ts";
+import { addRunOptions, paramsOf, type RunFlags } from "./flags.ts";
 import { measureInto } from "./run.ts";
 
 interface SweepFlags {
@@ -29,8 +29,7 @@ interface Row extends Contender {
 export function sweepCommand(): Command {
   return new Command("sweep")
     .description(
-      "Runs every combination of a file's matrix, each into a directory of its own, and writes sweep.csv and compare.html. The file\n" +
-        "is YAML: base: {nodes: 20, messages: 100}, matrix: {latency: [none, uniform:50ms], degree: [8, 16]}.",
+      "Runs every combination of a file's matrix, each into a directory of its own, and writes sweep.csv and compare.html.",
     )
     .argument("<file>", "options of msgbus measure without their dashes")
     .option("--out <dir>", "where the directories go", "msgbus-sweep")
@@ -46,6 +45,20 @@ export function sweepCommand(): Command {
         .conflicts(["cell", "force"]),
     )
     .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+The file is YAML (or JSON), and holds at most ${MAX_COMBINATIONS} combinations:
+  base: {nodes: 20, messages: 100, repeat: 3}
+  matrix:
+    latency: [none, "uniform:50ms"]
+    degree: [8, 16]
+
+Examples:
+  $ msgbus measure sweep sweep.yaml --out sweep
+  $ msgbus measure sweep sweep.yaml --out sweep --cell 3
+  $ msgbus measure sweep sweep.yaml --out sweep --collect`,
+    )
     .action(sweep);
 }
 
@@ -75,8 +88,8 @@ async function sweep(file: string, { out, force, cell, collect, json }: SweepFla
     if (cell !== undefined && cell !== k) continue;
     const line = colour("bold", `${k + 1} of ${combinations.length}: ${combination.name}`);
     output.event("combination", { ...combination }, line);
-    const each = { ...(flags[k] as MeasureFlags), force };
-    const summary = await measureInto(each, join(out, combination.name), signal, output);
+    const outFlags = { out: join(out, combination.name), force, traceFormat: [] };
+    const summary = await measureInto(flags[k] as RunFlags, outFlags, signal, output);
     if (summary !== null) rows.push(await readRow(combination, out));
     if (cell === undefined) await writeSweep(out, sweepCsv(rows));
   }
@@ -91,8 +104,7 @@ async function collectRows(combinations: readonly Combination[], out: string): P
 }
 
 async function readRow(combination: Combination, out: string): Promise<Row> {
-  const contender = await readContender(join(out, combination.name));
-  return { ...contender, combination, name: combination.name };
+  return { ...(await readContender(join(out, combination.name), combination.name)), combination };
 }
 
 async function compareRows(rows: readonly Row[], out: string, output: Output): Promise<void> {
@@ -101,27 +113,27 @@ async function compareRows(rows: readonly Row[], out: string, output: Output): P
   output.event("sweep", { combinations: rows.length }, compareTable(rows));
 }
 
-/** As the command line would have it. Throws a `CodedError` `SWEEP_INVALID`. */
-function flagsOf(options: Readonly<Record<string, string>>, file: string): MeasureFlags {
-  const own = new Set(["out", "force", "trace-format"]);
-  const known = addRunOptions(new Command()).options.filter((option) => !own.has(option.name()));
-  const flags: Record<string, unknown> = { force: false, traceFormat: [], json: true };
-  for (const option of known) {
-    const value = options[option.name()];
-    try {
-      if (value === undefined) flags[option.attributeName()] = option.defaultValue;
-      else flags[option.attributeName()] = option.parseArg?.(value, undefined) ?? value;
-    } catch (error) {
-      throw new CodedError(
-        "SWEEP_INVALID",
-        `${file}: ${option.name()} is "${value}". ${errorMessage(error)}`,
-        { file },
-        error,
-      );
+/** As the command line would have it. Throws a `CodedError` `SWEEP_INVALID`, and those of options. */
+function flagsOf(options: Readonly<Record<string, string>>, file: string): RunFlags {
+  const invalid = (problem: string, cause?: unknown) =>
+    new CodedError("SWEEP_INVALID", `${file}: ${problem}`, { file }, cause);
+  const command = addRunOptions(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  const args = Object.entries(options).flatMap(([name, value]) => {
+    const option = command.options.find((known) => known.name() === name);
+    if (option === undefined) {
+      const names = command.options.map((known) => known.name()).join(", ");
+      throw invalid(`there is no option "${name}"; there are ${names}`);
     }
+    if (!option.isBoolean()) return [`--${name}=${value}`];
+    if (value !== "true" && value !== "false") throw invalid(`${name} is "${value}": it must be true or false`);
+    return value === "true" ? [`--${name}`] : [];
+  });
+  try {
+    return command.parse(args, { from: "user" }).opts<RunFlags>();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    throw invalid(error.message.replace(/^error: /, ""), error);
   }
-  const unknown = Object.keys(options).find((name) => !known.some((option) => option.name() === name));
-  if (unknown === undefined) return flags as unknown as MeasureFlags;
-  const names = known.map((option) => option.name()).join(", ");
-  throw new CodedError("SWEEP_INVALID", `${file}: there is no option "${unknown}"; there are ${names}`, { file });
 }

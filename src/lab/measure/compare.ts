@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Cdf } from "../../page/report/data.ts";
 import { formatValue, METRICS, type Metric } from "./metrics.ts";
 import type { Report } from "./report.ts";
-import { type RunParams, readParams, readReport, readSummary, runsIn, SUMMARY_FILE } from "./run_dir.ts";
+import { type RunParams, readParams, readReport, readSummary, SUMMARY_FILE } from "./run_dir.ts";
 import { type Interval, quantile } from "./statistics.ts";
 
 /** What is known of one figure: its value, or the median of several runs'. */
@@ -70,24 +70,34 @@ export interface Contender {
   readonly cdfs: readonly Cdf[];
 }
 
-/** @param dir of one run, or of several that `--repeat` made. Throws a `CodedError` `RUN_UNREADABLE`. */
-export async function readContender(dir: string): Promise<Contender> {
+/**
+ * @param dir of one run, or of several that `--repeat` made.
+ * @param name for tables; one run that was interrupted says so behind it.
+ * Throws a `CodedError` `RUN_UNREADABLE`.
+ */
+export async function readContender(dir: string, name = dir): Promise<Contender> {
   const hasSummary = await stat(join(dir, SUMMARY_FILE)).then(
     () => true,
     () => false,
   );
   if (hasSummary) {
-    const reports = await Promise.all((await runsIn(dir)).map(readReport));
-    return {
-      name: dir,
-      run: null,
-      summary: await readSummary(dir),
-      cdfs: reports.map(({ latencyMs }) => latencyMs.cdf),
-    };
+    const { summary, dirs } = await readSummary(dir);
+    const reports = await Promise.all(dirs.map(readReport));
+    return { name, run: null, summary, cdfs: curvesOf(reports) };
   }
   const run = await readParams(dir);
   const report = await readReport(dir);
-  return { name: dir, run, summary: summarize([report], run.configHash), cdfs: [report.latencyMs.cdf] };
+  return {
+    name: report.partial ? `${name} (interrupted)` : name,
+    run,
+    summary: summarize([report], run.configHash),
+    cdfs: curvesOf([report]),
+  };
+}
+
+/** A run that delivered nothing has none. */
+function curvesOf(reports: readonly Report[]): Cdf[] {
+  return reports.map(({ latencyMs }) => latencyMs.cdf).filter(({ length }) => length > 0);
 }
 
 export type Judgement = "better" | "worse" | "differs" | "within noise" | "unknown";

@@ -20,6 +20,7 @@ import { createFixedViews } from "./measured_node.ts";
 import { Names, newNameFields } from "./names.ts";
 import { type ObservedReport, ObservedTrace } from "./observed_report.ts";
 import { TRACE_VERSION, type TraceHeader } from "./trace.ts";
+import { TraceClock } from "./trace_clock.ts";
 import { readTrace } from "./trace_file.ts";
 import { LineWriter } from "./trace_writer.ts";
 import { createTracer } from "./tracer.ts";
@@ -81,7 +82,7 @@ class Observation {
   readonly #deps: ObserveDeps;
   readonly #observers: { readonly network: Network; readonly sample: () => void }[] = [];
   readonly #writer: LineWriter;
-  readonly #epochMonotonicMs: number;
+  readonly #clock: TraceClock;
   /** Of peers that were met, by peer id. */
   readonly agents = new Map<string, string | null>();
   #received = 0;
@@ -90,7 +91,7 @@ class Observation {
     this.#options = options;
     this.#deps = deps;
     this.#writer = new LineWriter(options.tracePath);
-    this.#epochMonotonicMs = deps.clock.monotonicMs();
+    this.#clock = new TraceClock(deps.clock);
   }
 
   static async start(
@@ -109,7 +110,7 @@ class Observation {
     const header: TraceHeader = {
       e: "run",
       version: TRACE_VERSION,
-      epochMs: clock.nowMs(),
+      epochMs: observation.#clock.epochMs,
       topics,
       nodes: keys.map(({ peerId }) => peerId),
       messages: [],
@@ -145,7 +146,7 @@ class Observation {
       names,
       topics,
       sink: this.#writer,
-      now: () => this.#nowUs(),
+      now: () => this.#clock.nowUs(),
     });
     const network = createNetwork(
       {
@@ -183,12 +184,8 @@ class Observation {
     this.#write(`"e":"up","n":${node}`);
   }
 
-  #nowUs(): number {
-    return Math.round((this.#deps.clock.monotonicMs() - this.#epochMonotonicMs) * 1000);
-  }
-
   #write(fields: string): void {
-    this.#writer.write(`{"t":${this.#nowUs()},${fields}}`);
+    this.#writer.write(`{"t":${this.#clock.nowUs()},${fields}}`);
   }
 
   /** Peers that an observer is connected with. */

@@ -129,6 +129,7 @@ export class PictureNotes {
 
 /** Latency, and the share of `pairs` delivered by then: evenly, and where tables look. */
 export function cdfOf(latencies: readonly number[], pairs: number): Cdf {
+  if (latencies.length === 0) return [];
   const sorted = Float64Array.from(latencies).sort();
   const points = Math.min(CDF_POINTS, sorted.length);
   const counts = [

@@ -1,6 +1,7 @@
 /** A run's directory: params.json, trace.ndjson, report.json, report.html. */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { z } from "zod";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { makeDirectory } from "../../base/files.ts";
 import type { Contender, Summary } from "./compare.ts";
@@ -15,10 +16,25 @@ export const RUN_FILES = {
   trace: "trace.ndjson",
   report: "report.json",
   html: "report.html",
+  /** Of `--trace-format pubsub`. */
+  pubsub: "trace.pubsub.ndjson",
+  protobuf: "trace.pubsub.pb.gz",
 } as const;
+
+/** Of `--trace-format interop`: `node<i>.ndjson`. */
+export const INTEROP_DIR = "interop";
 
 /** Of a directory that holds several runs, each in a directory of its own. */
 export const SUMMARY_FILE = "summary.json";
+
+const Interval = z.object({ low: z.number(), high: z.number() });
+const SummaryFile = z.object({
+  runs: z.number(),
+  configHash: z.string(),
+  estimates: z.record(z.string(), z.object({ value: z.number(), interval: Interval.nullable() })),
+  /** Of the runs in it: others may stand beside them. */
+  dirs: z.array(z.string().regex(/^seed-\d+$/)),
+});
 
 /** Of several runs side by side. */
 export const COMPARISON_FILE = "compare.html";
@@ -47,7 +63,12 @@ export async function prepareOutDir(dir: string, force: boolean): Promise<void> 
       );
     }
     // Of an earlier run nothing may stand beside the files of this one; what is not ours stays.
-    for (const name of [...Object.values(RUN_FILES), SUMMARY_FILE]) await rm(join(dir, name), { force: true });
+    const interop = present.includes(INTEROP_DIR) ? await readdir(join(dir, INTEROP_DIR)) : [];
+    const stale = [
+      ...[...Object.values(RUN_FILES), SUMMARY_FILE],
+      ...interop.filter((name) => /^node\d+\.ndjson$/.test(name)).map((name) => join(INTEROP_DIR, name)),
+    ];
+    for (const name of stale) await rm(join(dir, name), { force: true });
   } catch (error) {
     throw unwritable(dir, error);
   }
@@ -81,20 +102,18 @@ export async function writeSweep(dir: string, csv: string): Promise<void> {
   await writeText(dir, "sweep.csv", csv);
 }
 
-/** Directories of the runs that `--repeat` made, in order of their seeds. */
-export async function runsIn(dir: string): Promise<string[]> {
-  const names = (await readdir(dir)).filter((name) => /^seed-\d+$/.test(name));
-  return names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5))).map((name) => join(dir, name));
+/** @param runs the directories of what is summed up, below `dir`. */
+export async function writeSummary(dir: string, summary: Summary, runs: readonly string[]): Promise<void> {
+  await writeJson(dir, SUMMARY_FILE, { ...summary, dirs: runs.map((run) => basename(run)) });
 }
 
-export async function writeSummary(dir: string, summary: Summary): Promise<void> {
-  await writeJson(dir, SUMMARY_FILE, summary);
-}
-
-/** Throws a `CodedError`: `RUN_UNREADABLE`. */
-export async function readSummary(dir: string): Promise<Summary> {
-  const value = await readJson(dir, SUMMARY_FILE);
-  if (typeof value === "object" && value !== null && "estimates" in value && "runs" in value) return value as Summary;
+/** With the directories of its runs. Throws a `CodedError`: `RUN_UNREADABLE`. */
+export async function readSummary(dir: string): Promise<{ readonly summary: Summary; readonly dirs: string[] }> {
+  const parsed = SummaryFile.safeParse(await readJson(dir, SUMMARY_FILE));
+  if (parsed.success) {
+    const { dirs, ...summary } = parsed.data;
+    return { summary, dirs: dirs.map((name) => join(dir, name)) };
+  }
   throw new CodedError("RUN_UNREADABLE", `${join(dir, SUMMARY_FILE)} is none that "msgbus measure --repeat" wrote`, {
     dir,
   });
@@ -112,7 +131,8 @@ async function writeText(dir: string, name: string, text: string): Promise<void>
   }
 }
 
-function unwritable(dir: string, error: unknown): CodedError {
+/** What a failure to write into the directory is called. */
+export function unwritable(dir: string, error: unknown): CodedError {
   if (error instanceof CodedError) return error;
   return new CodedError("OUT_UNWRITABLE", `Cannot write ${dir}: ${errorMessage(error)}`, { dir }, error);
 }

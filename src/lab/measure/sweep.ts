@@ -7,17 +7,19 @@ import type { Summary } from "./compare.ts";
 import { METRICS } from "./metrics.ts";
 
 /** Values as on the command line. */
-const Value = z.union([z.string(), z.number()]).transform(String);
+const Value = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 const SweepFile = z.strictObject({
   /** Of all runs. */
   base: z.record(z.string(), Value).default({}),
   /** Each combination is run. */
-  matrix: z.record(z.string(), z.array(Value).min(1)),
+  matrix: z
+    .record(z.string(), z.array(Value).min(1))
+    .refine((matrix) => Object.keys(matrix).length > 0, "it varies nothing"),
 });
 
 /** A typo must not run for a year. */
-const MAX_COMBINATIONS = 1_000;
+export const MAX_COMBINATIONS = 1_000;
 
 export interface Combination {
   /** What sets it apart, as a directory's name. */
@@ -56,12 +58,16 @@ export function parseSweep(text: string, file: string): Combination[] {
     combinations = combinations.flatMap((combination) => values.map((one) => ({ ...combination, [name]: one })));
     if (combinations.length > MAX_COMBINATIONS) throw invalid(`more than ${MAX_COMBINATIONS} combinations`);
   }
-  return combinations.map((varied) => ({
+  const named = combinations.map((varied) => ({
     name: Object.entries(varied)
       .map(([name, one]) => `${name}=${one.replace(/[^\w.,-]/g, "_")}`)
       .join("+"),
     options: { ...base, ...varied },
   }));
+  const names = named.map(({ name }) => name);
+  const twice = names.find((name, k) => names.indexOf(name) !== k);
+  if (twice !== undefined) throw invalid(`two combinations would write into ${twice}`);
+  return named;
 }
 
 /** One row a combination, medians of all metrics, for other programs. */

@@ -15,6 +15,7 @@ beforeAll(async () => {
   await writeFile(join(dir, "value.yaml"), "matrix: {latency: [none, soon]}");
   await writeFile(join(dir, "rate.yaml"), "matrix: {rate: [fast]}");
   await writeFile(join(dir, "good.yaml"), "base: {nodes: 3, messages: 3, rate: 20}\nmatrix: {degree: [2, 1]}");
+  await writeFile(join(dir, "netns.yaml"), "base: {netns: maybe}\nmatrix: {degree: [8]}");
   await mkdir(join(dir, "full"));
   await writeFile(join(dir, "full", "notes.txt"), "mine");
 });
@@ -37,6 +38,7 @@ it.each([
   [["--attack", "teapot@1"], 1, "UNKNOWN_ATTACK"],
   [["--attack", "mutation@60"], 1, "begins after the last message"],
   [["--out", "DIR/full"], 1, "OUT_EXISTS"],
+  [["--out", "DIR/full", "--repeat", "2"], 1, "OUT_EXISTS"],
   [["--nodes", "10000", "--degree", "60", "--out", "DIR/huge"], 1, "nodes fit"],
   [["compare", "DIR"], 2, "two directories"],
   [["compare", "DIR", "DIR"], 1, "RUN_UNREADABLE"],
@@ -44,6 +46,7 @@ it.each([
   [["sweep", "DIR/unknown.yaml"], 1, 'no option "degrees"'],
   [["sweep", "DIR/value.yaml"], 1, "BAD_LATENCY"],
   [["sweep", "DIR/rate.yaml"], 1, "SWEEP_INVALID"],
+  [["sweep", "DIR/netns.yaml"], 1, "it must be true or false"],
   [["sweep", "DIR/good.yaml", "--cell", "2"], 1, "NO_CELL"],
   [["sweep", "DIR/good.yaml", "--collect", "--out", "DIR/absent"], 1, "RUN_UNREADABLE"],
   [["sweep", "DIR/good.yaml", "--collect", "--cell", "1"], 2, "cannot be used with"],
@@ -82,8 +85,11 @@ it(
     const column = head.split(",").indexOf("delivery_ratio");
     expect(rows.map((row) => row.split(",")[column])).toEqual(["1", "1"]);
 
-    const compareAgain = () =>
-      measureWith("compare", ...names.map((name) => join(dir, "swept", name)), "--out", "DIR/compare.html");
+    const compareInto = (...out: string[]) =>
+      measureWith("compare", ...names.map((name) => join(dir, "swept", name)), ...out);
+    // Nothing is written that was not asked for.
+    expect(await compareInto()).toMatchObject({ code: 0, stdout: expect.not.stringContaining("Written to") });
+    const compareAgain = () => compareInto("--out", "DIR/compare.html");
     const compared = await compareAgain();
     expect(compared.code).toBe(0);
     expect(compared.stdout).toContain("publish → deliver p50");

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { measure } from "../../../src/lab/measure/measure.ts";
 import { NetworkNamespaces, type Place } from "../../../src/lab/measure/netns.ts";
@@ -19,20 +19,6 @@ const isAllowed =
 function within({ enter }: Place, ...command: string[]): string {
   const [program = "", ...args] = [...enter, ...command];
   return execFileSync(program, args, { encoding: "utf8", timeout: 10_000 });
-}
-
-/** Resolves when no process has the id any more. */
-async function gone(pid: number): Promise<void> {
-  const deadlineMs = systemClock.monotonicMs() + 30_000;
-  while (systemClock.monotonicMs() < deadlineMs) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`process ${pid} is still there`);
 }
 
 it("--netns: says what is missing where it cannot be had", async () => {
@@ -84,7 +70,8 @@ it.runIf(isAllowed)("--netns: nothing is left when the process that made them is
   const holders = JSON.parse(String(text)) as number[];
   expect(holders.length).toBe(2);
   owner.kill("SIGKILL");
-  await Promise.all(holders.map(gone));
+  const isGone = (pid: number) => expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  await vi.waitFor(() => holders.forEach(isGone), { timeout: 30_000 });
 });
 
 it.runIf(isAllowed)(

@@ -101,7 +101,17 @@ describe("models", () => {
     expect(parseLatency("uniform:50ms")).toEqual({ kind: "uniform", ms: 50 });
     expect(parseLatency("normal:50ms,10ms")).toEqual({ kind: "normal", ms: 50, deviationMs: 10 });
     expect(parseLatency("cities")).toEqual({ kind: "cities" });
-    for (const text of ["", "uniform", "uniform:50", "uniform:-1ms", "normal:50ms", "cities:5ms", "uniform:99999ms"]) {
+    for (const text of [
+      "",
+      "uniform",
+      "uniform:50",
+      "uniform:-1ms",
+      "normal:50ms",
+      "cities:5ms",
+      "uniform:99999ms",
+      "none:",
+      "uniform:50ms:9",
+    ]) {
       expect(codeOf(() => parseLatency(text))).toBe("BAD_LATENCY");
     }
   });
@@ -271,6 +281,8 @@ describe("sweep", () => {
     ["broken YAML", "base: {"],
     ["no matrix", "base: {nodes: 3}"],
     ["an empty list", "matrix: {degree: []}"],
+    ["nothing to vary", "base: {nodes: 3}\nmatrix: {}"],
+    ["two that would write into one directory", "matrix: {latency: [none], topology: [a b, a/b]}"],
     ["a nested value", "matrix: {degree: [{a: 1}]}"],
     [
       "too many combinations",

@@ -85,12 +85,12 @@ describe("a measured run", () => {
   });
 
   it.runIf(hasGo)(
-    "writes TraceEvents that go-libp2p-pubsub's own types read",
+    "writes TraceEvents that go-libp2p-pubsub's own types read, the same as JSON and as protobuf",
     async () => {
-      const path = await convertTrace(join(dir, "plain", "trace.ndjson"), "pubsub", join(dir, "plain"));
-      const go = spawnSync("go", ["run", "."], {
+      const out = join(dir, "plain");
+      await convertTrace(join(out, "trace.ndjson"), "pubsub", out);
+      const go = spawnSync("go", ["run", ".", join(out, "trace.pubsub.ndjson"), join(out, "trace.pubsub.pb.gz")], {
         cwd: join(import.meta.dirname, "go_trace"),
-        input: await readFile(path),
         encoding: "utf8",
         timeout: GO_TIMEOUT_MS,
       });
@@ -106,7 +106,8 @@ describe("a measured run", () => {
   );
 
   it("writes a file a node as the interoperability suite reads them", async () => {
-    const path = await convertTrace(join(dir, "plain", "trace.ndjson"), "interop", join(dir, "plain"));
+    await convertTrace(join(dir, "plain", "trace.ndjson"), "interop", join(dir, "plain"));
+    const path = join(dir, "plain", "interop");
     expect((await readdir(path)).length).toBe(8);
     const lines = (await readFile(join(path, "node3.ndjson"), "utf8"))
       .trimEnd()

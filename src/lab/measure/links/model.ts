@@ -29,8 +29,8 @@ const MAX_LATENCY_MS = 10_000;
 
 /** Throws a `CodedError` `BAD_LATENCY`. */
 export function parseLatency(text: string): LatencyModel {
-  const [kind = "", list = ""] = text.split(":");
-  const values = list === "" ? [] : list.split(",").map((part) => Number(MS.exec(part.trim())?.[1] ?? Number.NaN));
+  const [, kind = "", list] = /^([a-z]+)(?::([^:]+))?$/.exec(text) ?? [];
+  const values = list?.split(",").map((part) => Number(MS.exec(part.trim())?.[1] ?? Number.NaN)) ?? [];
   const [ms = 0, deviationMs = 0] = values;
   if (values.every((value) => value <= MAX_LATENCY_MS)) {
     if ((kind === "none" || kind === "cities") && values.length === 0) return { kind };
