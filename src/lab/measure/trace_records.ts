@@ -25,6 +25,12 @@ const US_PER_S = 1_000_000;
 /** Of what is not a long list. */
 const FIRST_WORDS = 64;
 
+/** The first `length` of `words`: until the next one is made there. */
+export interface TraceRecord {
+  readonly words: Int32Array;
+  readonly length: number;
+}
+
 /** Makes one record at a time. */
 export class RecordBuilder {
   readonly #names: Names;
@@ -33,6 +39,14 @@ export class RecordBuilder {
 
   constructor(names: Names) {
     this.#names = names;
+  }
+
+  get words(): Int32Array {
+    return this.#words;
+  }
+
+  get length(): number {
+    return this.#length;
   }
 
   /** @param fields of the line, after its time; Latin-1. */
@@ -83,13 +97,12 @@ export class RecordBuilder {
     return this;
   }
 
-  /** To be read before the next one is begun. */
-  end(tUs: number): Int32Array {
+  end(tUs: number): TraceRecord {
     this.#words[0] = this.#length;
     const seconds = Math.floor(tUs / US_PER_S);
     this.#words[2] = seconds;
     this.#words[3] = tUs - seconds * US_PER_S;
-    return this.#words.subarray(0, this.#length);
+    return this;
   }
 
   #begin(kind: Kind): void {

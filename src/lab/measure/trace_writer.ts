@@ -1,14 +1,14 @@
 import { createWriteStream, type WriteStream } from "node:fs";
-import { recordLine } from "./trace_records.ts";
+import { recordLine, type TraceRecord } from "./trace_records.ts";
 
 /** What may wait for a slow disk; beyond it chunks are dropped and their events counted. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const CHUNK_WORDS = 64 * 1024;
 const CHUNK_CHARS = 64 * 1024;
 
-/** Where a tracer's records go, see `trace_records.ts`; each is read before `take` returns. */
+/** Where a tracer's records go; each is read before `take` returns. */
 export interface TraceSink {
-  take(record: Int32Array): void;
+  take(record: TraceRecord): void;
 }
 
 /** Appends chunks to a file without ever holding up the caller. */
@@ -56,10 +56,12 @@ export class RecordWriter implements TraceSink {
     return this.#file.lost;
   }
 
-  take(record: Int32Array): void {
-    if (this.#length + record.length > this.#chunk.length) this.#flush(record.length);
-    this.#chunk.set(record, this.#length);
-    this.#length += record.length;
+  take({ words, length }: TraceRecord): void {
+    if (this.#length + length > this.#chunk.length) this.#flush(length);
+    const chunk = this.#chunk;
+    // Most have some ten words: a view of them for `set` would cost more than all of this.
+    for (let i = 0, at = this.#length; i < length; i++) chunk[at++] = words[i] as number;
+    this.#length += length;
     this.#events++;
   }
 
@@ -89,8 +91,8 @@ export class LineWriter implements TraceSink {
     this.#file = new TraceFile(path);
   }
 
-  take(record: Int32Array): void {
-    this.write(recordLine(record, 0));
+  take({ words }: TraceRecord): void {
+    this.write(recordLine(words, 0));
   }
 
   /** @param line without its newline. */

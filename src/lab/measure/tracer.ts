@@ -187,7 +187,7 @@ export function createTracer({ node, names, sink, now, topics }: TracerOptions):
       if (gossipsub === null) return;
       const { mesh, peers } = gossipsub;
       const sizes = topics.map((topic) => mesh.get(topic)?.size ?? 0);
-      const scores = [...peers.keys()].map((id) => Number(gossipsub?.getScore(id).toFixed(2)));
+      const scores = [...peers.keys()].map((id) => Math.round(100 * (gossipsub?.getScore(id) ?? 0)) / 100);
       event("sample", `,"mesh":[${sizes}],"scores":[${scores}]`);
     },
   };

@@ -42,7 +42,7 @@ beforeAll(async () => {
       node: k,
       names,
       topics,
-      sink: { take: (record) => traced.emit("line", JSON.parse(recordLine(record, 0))) },
+      sink: { take: ({ words }) => traced.emit("line", JSON.parse(recordLine(words, 0))) },
       now: () => 0,
     });
     const deps = { views, tracer, clock: systemClock, random: systemRandom };
