@@ -75,6 +75,10 @@ export interface BoundaryDependencies {
 
 export interface Boundary {
   receive(message: IncomingMessage): void;
+  /** Whether messages of the peer wait for their turn. */
+  isWaiting(peerId: string): boolean;
+  /** Drops a message that gossipsub does not know yet, as from the full queue: more of its peer's would fill it. */
+  refuse(message: Omit<IncomingMessage, "messageId">): void;
   /** Ignores what has waited past the deadline; called at each heartbeat. */
   expire(): void;
   stop(): void;
@@ -113,13 +117,19 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     if (message.answered) return;
     message.answered = true;
     pubsub.reportMessageValidationResult(message.messageId, message.peerId, acceptance(verdict));
-    const elapsedMs = clock.monotonicMs() - message.startedMs;
-    const { name, forkDigest } = message.topicEntry;
+    tell(message, message.topicEntry, verdict, clock.monotonicMs() - message.startedMs);
+  }
+
+  function tell(
+    { peerId, topic, wireData }: Omit<IncomingMessage, "messageId">,
+    { name, forkDigest }: BoundaryTopic,
+    verdict: Verdict,
+    elapsedMs: number,
+  ): void {
     try {
-      const sizeBytes = message.wireData.length;
-      onVerdict({ topic: name, forkDigest, peerId: message.peerId, sizeBytes, verdict, elapsedMs });
+      onVerdict({ topic: name, forkDigest, peerId, sizeBytes: wireData.length, verdict, elapsedMs });
     } catch (error) {
-      handlerFailed(message, error);
+      handlerFailed(topic, error);
     }
   }
 
@@ -136,9 +146,9 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     forget(message);
   }
 
-  function handlerFailed(message: Pending, error: unknown): void {
+  function handlerFailed(topic: string, error: unknown): void {
     counters.handlerErrors++;
-    log.error({ topic: message.topic, error: errorMessage(error) }, "A gossip handler threw: the message is ignored");
+    log.error({ topic, error: errorMessage(error) }, "A gossip handler threw: the message is ignored");
   }
 
   function late(message: Pending): Verdict {
@@ -190,7 +200,7 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     try {
       verdict = handler(message.wireData, context);
     } catch (error) {
-      handlerFailed(message, error);
+      handlerFailed(message.topic, error);
       verdict = HANDLER_FAILED;
     }
     if (!(verdict instanceof Promise)) {
@@ -201,7 +211,7 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     queue.running++;
     verdict
       .catch((error): Verdict => {
-        handlerFailed(message, error);
+        handlerFailed(message.topic, error);
         return HANDLER_FAILED;
       })
       .then((settled) => settle(message, settled))
@@ -294,6 +304,15 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
         schedulePace();
       }
     },
+
+    refuse(message) {
+      const topicEntry = topics.get(message.topic);
+      if (topicEntry === undefined) return;
+      counters.queueFull++;
+      tell(message, topicEntry, QUEUE_FULL, 0);
+      onCrowding(message.peerId);
+    },
+    isWaiting: (peerId) => (queues.get(peerId)?.waiting.length ?? 0) > 0,
 
     expire() {
       for (const message of pending) {

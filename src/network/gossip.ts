@@ -18,7 +18,7 @@ import type { Logger } from "../base/log.ts";
 import { fullAdverts } from "./adverts.ts";
 import { type Boundary, type BoundaryTopic, createBoundary, type IncomingMessage } from "./boundary.ts";
 import type { Counters } from "./counters.ts";
-import type { Cure } from "./cures/cure.ts";
+import type { Cure, CureContext } from "./cures/cure.ts";
 import { compressBlock } from "./encoding.ts";
 import { type GossipsubInternals, gossipsubInternals } from "./gossipsub_internals.ts";
 import { attachGuard } from "./guard/attach.ts";
@@ -140,7 +140,9 @@ export function createGossip(
   const { timing, forkDigests, cures, guard, clock, log, counters, onVerdict } = options;
   const pubsub = gossipsubInternals(libp2p.services.pubsub);
   const deliver = (message: IncomingMessage) => boundary.receive(message);
-  const context = { pubsub, libp2p, guard, clock, log, counters, hangUp, messageIdOf, deliver };
+  const isWaiting = (peerId: string) => boundary.isWaiting(peerId);
+  const refuse: CureContext["refuse"] = (message) => boundary.refuse(message);
+  const context = { pubsub, libp2p, guard, clock, log, counters, hangUp, messageIdOf, deliver, isWaiting, refuse };
   for (const cure of [...cures, fullAdverts]) cure.install?.(context);
   attachGuard(pubsub, guard);
 

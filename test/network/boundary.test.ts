@@ -216,6 +216,20 @@ describe("boundary", () => {
     expect(forgotten).toEqual([`${VAIN_CALLS_BURST}`, `${VAIN_CALLS_BURST + 1}`, "later"]);
   });
 
+  it("knows whose messages wait, and tells of those that it is not to have", () => {
+    const { boundary, receive, reports, verdicts, counters, crowding, passTime, runPace } = setUp(IGNORE);
+    for (let i = 0; i < VAIN_CALLS_BURST; i++) receive(`${i}`);
+    expect(boundary.isWaiting("peer")).toBe(false);
+    receive("waits");
+    expect([boundary.isWaiting("peer"), boundary.isWaiting("other")]).toEqual([true, false]);
+    boundary.refuse({ peerId: "peer", topic: EXIT_TOPIC, wireData: new Uint8Array(10) });
+    expect(verdicts.at(-1)).toMatchObject({ peerId: "peer", sizeBytes: 10, verdict: { code: "QUEUE_FULL" } });
+    expect([reports.length, counters.queueFull, crowding]).toEqual([VAIN_CALLS_BURST, 1, ["peer"]]);
+    passTime(1000);
+    runPace();
+    expect(boundary.isWaiting("peer")).toBe(false);
+  });
+
   it("bounds the bytes that wait, too", () => {
     const { receive, reports } = setUp(heldHandler().handler);
     receive("large", { wireData: new Uint8Array(MAX_PENDING_BYTES - 5) });

@@ -35,6 +35,7 @@ import { subscriptionFlood } from "./attacks/control/subscription_flood.ts";
 import { unknownTopics } from "./attacks/control/unknown_topics.ts";
 import { alreadySeen } from "./attacks/messages/already_seen.ts";
 import { crossTopic } from "./attacks/messages/cross_topic.ts";
+import { messageBomb } from "./attacks/messages/message_bomb.ts";
 import { mutation } from "./attacks/messages/mutation.ts";
 import { reasonAttacks } from "./attacks/messages/reasons.ts";
 import { reencoding } from "./attacks/messages/reencoding.ts";
@@ -52,6 +53,7 @@ export const CATALOGUE: readonly Attack[] = [
   ...reasonAttacks,
   alreadySeen,
   unknownRoots,
+  messageBomb,
   mutation,
   snappyBomb,
   reencoding,

@@ -18,6 +18,10 @@ export interface CureContext {
   messageIdOf(topic: string, wireData: Uint8Array): Uint8Array;
   /** Hands a message that gossipsub has taken in to the boundary. */
   deliver(message: IncomingMessage): void;
+  /** Whether messages of the peer wait there for their turn to be judged. */
+  isWaiting(peerId: string): boolean;
+  /** Tells the boundary of a message that gossipsub is not to take in: it would have no room there. */
+  refuse(message: Omit<IncomingMessage, "messageId">): void;
 }
 
 /** One defect of the libp2p stack put right. `configure` uses a public option, `install` overrides the inside. */

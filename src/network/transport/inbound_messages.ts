@@ -5,6 +5,7 @@
  */
 import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import type { PeerId } from "@libp2p/interface";
+import { MAX_PENDING_VERDICTS } from "../boundary.ts";
 import type { Cure } from "../cures/cure.ts";
 import { messageIdToString } from "../message_id.ts";
 import { PeerTurns } from "./peer_turns.ts";
@@ -12,7 +13,8 @@ import { createTurn } from "./turn.ts";
 
 /**
  * Messages in a turn of the event loop of peers that have messages waiting for a verdict: they are of no use so far, and one RPC may
- * hold thousands. 64 take 0.6 to 4 ms. Others' are handled as they come: useful messages are never delayed.
+ * hold thousands. 64 take 0.6 to 4 ms. Of one peer as many wait as the queue of verdicts has room for. Others' are handled
+ * as they come: useful messages are never delayed.
  */
 const LATER_MESSAGES_PER_TURN = 64;
 /** Of such messages; what comes on top is handled as it comes. Above the 6 MiB that one peer may fill with exits at once. */
@@ -29,7 +31,7 @@ export const HANDLED = Promise.resolve();
 
 export const promptMessages: Cure = {
   name: "prompt_messages",
-  install({ pubsub, guard, messageIdOf, deliver, isWaiting, log }) {
+  install({ pubsub, guard, messageIdOf, deliver, isWaiting, refuse, log }) {
     const { fastMsgIdCache, seenCache, score, gossipTracer, mcache, opts } = pubsub;
     const handleReceivedRpc = pubsub.handleReceivedRpc.bind(pubsub);
 
@@ -96,14 +98,16 @@ export const promptMessages: Cure = {
       const due = waiting;
       waiting = [];
       for (const received of due) {
-        const { peerId, wireData } = received;
-        const isLater = later.has(peerId) || isWaiting(peerId);
-        if (isLater && laterBytes + wireData.length <= MAX_LATER_BYTES) {
+        const { peerId, message, wireData } = received;
+        const ownCount = later.countOf(peerId);
+        if ((ownCount === 0 && !isWaiting(peerId)) || laterBytes + wireData.length > MAX_LATER_BYTES) {
+          receiveNow(received);
+        } else if (ownCount < MAX_PENDING_VERDICTS) {
           later.add(peerId, received);
           laterBytes += wireData.length;
           turn.atEnd(receiveLater);
-        } else {
-          receiveNow(received);
+        } else if (!guard.isRefused(peerId)) {
+          refuse({ peerId, topic: message.topic, wireData });
         }
       }
     }

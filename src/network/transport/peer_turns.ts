@@ -2,18 +2,13 @@
 export class PeerTurns<T> {
   /** By peer id; whose turn is next comes first. None is empty. */
   readonly #byPeer = new Map<string, { readonly items: T[]; taken: number }>();
-  #size = 0;
 
-  get size(): number {
-    return this.#size;
-  }
-
-  has(peerId: string): boolean {
-    return this.#byPeer.has(peerId);
+  countOf(peerId: string): number {
+    const own = this.#byPeer.get(peerId);
+    return own === undefined ? 0 : own.items.length - own.taken;
   }
 
   add(peerId: string, item: T): void {
-    this.#size++;
     const own = this.#byPeer.get(peerId);
     if (own === undefined) this.#byPeer.set(peerId, { items: [item], taken: 0 });
     else own.items.push(item);
@@ -25,7 +20,6 @@ export class PeerTurns<T> {
     if (next.done) return undefined;
     const [peerId, own] = next.value;
     const item = own.items[own.taken++];
-    this.#size--;
     this.#byPeer.delete(peerId);
     if (own.taken < own.items.length) this.#byPeer.set(peerId, own);
     return item;

@@ -1,5 +1,6 @@
 import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { describe, expect, it } from "vitest";
+import { MAX_PENDING_VERDICTS, VAIN_CALLS_BURST } from "../../../src/network/boundary.ts";
 import type { Cure } from "../../../src/network/cures/cure.ts";
 import { ALL_CURES } from "../../../src/network/cures/index.ts";
 import { compressBlock } from "../../../src/network/encoding.ts";
@@ -14,6 +15,12 @@ import { startRawPeer } from "../raw_peer.ts";
 const WITHOUT: TransportStack = { ...FAST_STACK, gossip: FAST_STACK.gossip.filter((part) => part !== promptMessages) };
 
 const message = (seed: number): RPC.Message => ({ topic: EXIT_TOPIC, data: compressBlock(exitBytes(seed)) });
+/** As many as one wants, no two alike. */
+function numbered(i: number): RPC.Message {
+  const payload = Buffer.from(exitBytes(1));
+  payload.writeUInt32LE(i);
+  return { topic: EXIT_TOPIC, data: compressBlock(payload) };
+}
 const idOf = ({ topic, data = new Uint8Array() }: RPC.Message) =>
   messageIdToString(computeMessageId(topic, data, 1132));
 
@@ -119,4 +126,45 @@ it("messages, prompt: of a peer that was hung up for those before them are not l
   await until("it is hung up", () => node.network.disconnects()[LIMITS.rejected.reason] === 1);
   await until("its connection has ended", () => node.network.peers().length === 0);
   expect(node.verdicts.map(({ verdict }) => verdict.code)).toEqual(new Array(allowed + 1).fill("BAD_COUNT"));
+});
+
+describe("messages, prompt: of a peer that brings many in vain", () => {
+  it("are looked at 64 in a turn, and of another at once", async () => {
+    const { node, pubsub } = await startWatched(FAST_STACK, (data, { peerId }) =>
+      peerId === honest.peerId ? ACCEPT(data, {} as never) : IGNORE(data, {} as never),
+    );
+    const [sender, honest] = [await startRawPeer([]), await startRawPeer([])];
+    await sender.connect(node);
+    await honest.connect(node);
+    let [inTurn, most] = [0, 0];
+    const put = pubsub.seenCache.put.bind(pubsub.seenCache);
+    pubsub.seenCache.put = (key, value) => {
+      if (inTurn++ === 0)
+        setImmediate(() => {
+          inTurn = 0;
+        });
+      most = Math.max(most, inTurn);
+      return put(key, value);
+    };
+    const control = { ihave: [], iwant: [], graft: [], prune: [], idontwant: [{ messageIDs: [new Uint8Array(20)] }] };
+    sender.send({ messages: Array.from({ length: 700 }, (_, i) => numbered(i)), control });
+    await until("all are known", () => pubsub.seenCache.entries.size === 700);
+    expect(most).toBe(64);
+    honest.send({ messages: [numbered(1000)] });
+    await until("another's is judged", () => node.verdicts.some(({ peerId }) => peerId === honest.peerId));
+  });
+
+  it("find the queue full that they would fill, and are not looked at", async () => {
+    const { node, pubsub } = await startWatched(FAST_STACK, IGNORE);
+    const sender = await startRawPeer([]);
+    await sender.connect(node);
+    const count = 1500;
+    const mayWait = VAIN_CALLS_BURST + 1 + MAX_PENDING_VERDICTS;
+    sender.send({ messages: Array.from({ length: count }, (_, i) => numbered(i)) });
+    const dropped = () => node.verdicts.filter(({ verdict }) => verdict.code === "QUEUE_FULL").length;
+    await until("what is too much is dropped", () => dropped() >= count - mayWait);
+    expect(node.network.counters().queueFull).toBe(dropped());
+    expect(pubsub.seenCache.entries.size).toBeLessThanOrEqual(mayWait);
+    expect(node.network.peers().length).toBe(1);
+  });
 });
