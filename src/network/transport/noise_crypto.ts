@@ -1,23 +1,23 @@
 /**
- * Noise's cipher, each size by the implementation that is fastest for it. CPU of an encryption on Node 26.10, by vectors
- * (`simd_cipher.ts`), natively, and by the library's WebAssembly: 24 bytes 0.7, 5.8 and 1.3 µs, 512 bytes 1.3, 5.6 and 6.3,
- * 1200 bytes 2.5, 7.4 and 11.9, 4 KiB 8.4, 8.8 and 39, 16 KiB 30, 16 and 150. The library's own border to native is at 1200 bytes,
- * and it makes one native call for each piece of a list. Keys are imported once: from raw bytes each message costs up
- * to 13 µs more on Node 24.
+ * Noise's cipher, each size by the implementation that is fastest for it. CPU of an encryption on Node 26.10 by libsodium, by
+ * OpenSSL, and by the library's WebAssembly: 24 bytes 0.6, 6.0 and 1.3 µs, 512 bytes 0.9, 5.5 and 6.3, 1200 bytes 1.7, 6.5 and 11.9,
+ * 4 KiB 3.7, 7.8 and 39, 16 KiB 13.3, 13.5 and 150, 64 KiB 51, 40 and 541. What a call into OpenSSL costs below are the objects around it.
+ * The library takes OpenSSL from 1200 bytes on, and makes one call for each piece of a list. OpenSSL's keys are imported once:
+ * from raw bytes each message costs up to 13 µs more on Node 24.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import type { ICryptoInterface } from "@chainsafe/libp2p-noise";
 import { asCrypto, defaultCrypto } from "@chainsafe/libp2p-noise/crypto";
 import { Uint8ArrayList } from "uint8arraylist";
 import { type Bytes, contiguous } from "./bytes.ts";
-import { createSimdCipher, type SimdCipher, TAG_BYTES } from "./simd_cipher.ts";
+import { loadSodium, type Sodium, TAG_BYTES } from "./sodium.ts";
 
 const ALGORITHM = "chacha20-poly1305";
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
-/** Of plaintext; without vectors. */
+/** Of plaintext, where libsodium is. */
+const SODIUM_BELOW_BYTES = 16 * 1024;
+/** Of plaintext, where it is not. */
 const NATIVE_FROM_BYTES = 512;
-/** Of plaintext. */
-const SIMD_BELOW_BYTES = 4096;
 
 /** A noise message's plaintext in one piece while it is encrypted: lists come from gathered writes, and memory is not cheap. */
 const scratch = Buffer.allocUnsafeSlow(65_536);
@@ -93,18 +93,17 @@ function decryptNatively(ciphertext: Bytes, nonce: Uint8Array, ad: Uint8Array, k
   return plaintext;
 }
 
-/** Only the handshake has associated data. `simd` null: the library's WebAssembly takes its place. */
-export function createNoiseCrypto(simd: SimdCipher | null): ICryptoInterface {
+/** @param sodium null: the library's WebAssembly and OpenSSL take its place. */
+export function createNoiseCrypto(sodium: Sodium | null): ICryptoInterface {
   return {
     ...defaultCrypto,
 
     chaCha20Poly1305Encrypt(plaintext, nonce, ad, key) {
       const size = plaintext.byteLength;
-      if (simd !== null && ad.length === 0 && size < SIMD_BELOW_BYTES) {
-        const sealed = simd.seal(plaintext, nonce, key);
-        if (target?.length !== sealed.length) return sealed.slice();
-        target.set(sealed);
-        return target;
+      if (sodium !== null && size < SODIUM_BELOW_BYTES) {
+        const sealed = target?.length === size + TAG_BYTES ? target : Buffer.allocUnsafe(size + TAG_BYTES);
+        sodium.crypto_aead_chacha20poly1305_ietf_encrypt(sealed, inOnePiece(plaintext), ad, null, nonce, key);
+        return sealed;
       }
       if (size < NATIVE_FROM_BYTES) return asCrypto.chaCha20Poly1305Encrypt(plaintext, nonce, ad, key);
       return encryptNatively(plaintext, nonce, ad, key);
@@ -112,12 +111,10 @@ export function createNoiseCrypto(simd: SimdCipher | null): ICryptoInterface {
 
     chaCha20Poly1305Decrypt(ciphertext, nonce, ad, key, dst) {
       const size = ciphertext.byteLength - TAG_BYTES;
-      if (simd !== null && ad.length === 0 && size >= 0 && size < SIMD_BELOW_BYTES) {
-        const plaintext = simd.open(ciphertext, nonce, key);
-        if (plaintext === null) throw new Error("a noise message's tag does not fit");
-        if (dst?.length !== size) return plaintext.slice();
-        dst.set(plaintext);
-        return dst;
+      if (sodium !== null && size >= 0 && size < SODIUM_BELOW_BYTES) {
+        const plaintext = dst?.length === size ? dst : Buffer.allocUnsafe(size);
+        sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, contiguous(ciphertext), ad, nonce, key);
+        return plaintext;
       }
       if (size < NATIVE_FROM_BYTES) return asCrypto.chaCha20Poly1305Decrypt(ciphertext, nonce, ad, key, dst);
       return decryptNatively(ciphertext, nonce, ad, key);
@@ -125,4 +122,4 @@ export function createNoiseCrypto(simd: SimdCipher | null): ICryptoInterface {
   };
 }
 
-export const noiseCrypto = createNoiseCrypto(createSimdCipher());
+export const noiseCrypto = createNoiseCrypto(loadSodium());

@@ -14,13 +14,13 @@ const size = fc.oneof(
   fc.integer({ min: 0, max: 64 }),
   fc.integer({ min: 490, max: 530 }),
   fc.integer({ min: 1180, max: 1220 }),
-  fc.integer({ min: 4080, max: 4110 }),
+  fc.integer({ min: 16_370, max: 16_400 }),
   fc.integer({ min: 0, max: 65_519 }),
 );
 
 describe.each([
   { name: "noise cipher", noiseCrypto },
-  { name: "noise cipher without vectors", noiseCrypto: createNoiseCrypto(null) },
+  { name: "noise cipher where libsodium is not", noiseCrypto: createNoiseCrypto(null) },
 ])("$name", ({ noiseCrypto }) => {
   it("makes and reads what a plain implementation does, at every size, with and without associated data", () => {
     fc.assert(
@@ -42,7 +42,7 @@ describe.each([
     );
   });
 
-  it.each([0, 100, 511, 512, 2000, 4095, 4096])(
+  it.each([0, 100, 511, 512, 2000, 16_383, 16_384])(
     "refuses %i bytes of which one bit was changed, wherever it is",
     (bytes) => {
       const nonce = randomBytes(12);
