@@ -4,6 +4,7 @@
  * even named itself (`docs/upstream/endless_varint.ts`). Here a negotiation is followed on its way in, and ended there.
  */
 import type { ConnectionEncrypter, MessageStream } from "@libp2p/interface";
+import { Uint8ArrayList } from "uint8arraylist";
 import { CodedError } from "../../base/errors.ts";
 
 const HEADER = "/multistream/1.0.0";
@@ -17,19 +18,22 @@ const MAX_LINE_BYTES = 1024;
 const MAX_LINES = 32;
 
 type Bytes = Uint8Array | Iterable<Uint8Array>;
-/** What `AbstractStreamMuxer`'s streams and connections have beside their interface. */
-type WithOnData = { onData(data: Bytes): void };
+/** What `AbstractMessageStream` has beside its interface. */
+type Inner = { readonly readBuffer: Uint8ArrayList; onData(data: Bytes): void };
 
 /**
- * Follows what comes in on `stream` until the line that agrees on a protocol. `isAgreed` knows that line, without its
- * line end; `onBad` must end the stream.
+ * Follows what has come and comes in on `stream` until the line that agrees on a protocol. `isAgreed` knows that line, without
+ * its line end; `onBad` must end the stream. Some has come: rust-libp2p sends the muxer's name right behind noise's last message.
  */
 export function watchNegotiation(stream: MessageStream, isAgreed: (line: string) => boolean, onBad: () => void): void {
-  const inner = stream as unknown as WithOnData;
-  if (typeof inner.onData !== "function") {
-    throw new CodedError("LIBRARY_CHANGED", "libp2p's streams no longer have onData", {});
+  const inner = stream as unknown as Inner;
+  if (typeof inner.onData !== "function" || !(inner.readBuffer instanceof Uint8ArrayList)) {
+    throw new CodedError("LIBRARY_CHANGED", "libp2p's streams no longer have onData and readBuffer", {});
   }
   const reader = new LineReader(isAgreed);
+  for (const part of inner.readBuffer) reader.read(part);
+  if (reader.state === "bad") onBad();
+  if (reader.state !== "reading") return;
   const onData = inner.onData.bind(stream);
   inner.onData = (data) => {
     for (const part of data instanceof Uint8Array ? [data] : data) reader.read(part);

@@ -1,13 +1,15 @@
 import { connect } from "node:net";
+import { Uint8ArrayList } from "uint8arraylist";
 import { describe, expect, it } from "vitest";
 import { isAnswer, watchNegotiation } from "../../../src/network/guard/negotiation.ts";
 import { ACCEPT, startNode, until, untilMeshed } from "../nodes.ts";
 
-/** What passes through to a stream, and whether it was found bad. */
-function follow(isAgreed: (line: string) => boolean, hex: readonly string[]) {
+/** What passes through to a stream behind what it has, and whether it was found bad. */
+function follow(isAgreed: (line: string) => boolean, hex: readonly string[], had = "") {
   const passed: string[] = [];
   let bad = 0;
   class Stream {
+    readonly readBuffer = new Uint8ArrayList(Buffer.from(had, "hex"));
     onData(data: Uint8Array): void {
       passed.push(Buffer.from(data).toString("hex"));
     }
@@ -29,6 +31,15 @@ describe("negotiation", () => {
   it("is found wherever the stream is cut", () => {
     const bytes = (GREETING + line("na") + line("/yamux/1.0.0")).match(/../g) ?? [];
     expect(follow(isAnswer, bytes)).toEqual({ passed: bytes.join(""), bad: 0, isReleased: true });
+  });
+  it("may have come before it is looked at, whole or in part", () => {
+    const bytes = GREETING + line("/mplex/6.7.0");
+    const follows = ["0000"];
+    const isMplex = (text: string) => text === "/mplex/6.7.0";
+    expect(follow(isMplex, follows, bytes)).toEqual({ passed: "0000", bad: 0, isReleased: true });
+    const parts = [bytes.slice(50), ...follows];
+    expect(follow(isMplex, parts, bytes.slice(0, 50))).toEqual({ passed: parts.join(""), bad: 0, isReleased: true });
+    expect(follow(isMplex, [], "ffffff").bad).toBe(1);
   });
   it.each([
     ["a length without end", ["ffff", "ff"]],
