@@ -45,5 +45,4 @@ export type NodeEvent =
   | { event: "finalized"; epoch: number; blockRoot: string }
   | { event: "execution"; available: boolean; reason: string };
 
-export type NodeEventName = NodeEvent["event"];
 export type NodeEventSink = (event: NodeEvent) => void;

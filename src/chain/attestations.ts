@@ -76,7 +76,7 @@ export class AttestationHandler {
     return this.judgeAndTake(attestation, blockRoot, subnet);
   }
 
-  /** Takes an attestation of ours: true unless the validator has attested in this epoch. Returns its subnet. */
+  /** Takes an attestation of ours and tells its subnet; null where the validator has attested in this epoch. */
   takeOwn(attestation: electra.SingleAttestation, state: CachedState): number | null {
     const { attesterIndex, committeeIndex, data } = attestation;
     if (this.seen.get(data.target.epoch)?.has(attesterIndex)) return null;
@@ -86,14 +86,7 @@ export class AttestationHandler {
     if (shuffling === null || committee === undefined || position < 0) return null;
     const signature = Signature.fromBytes(attestation.signature);
     const { decisionRoot } = shuffling;
-    this.take(attestation, {
-      data,
-      committeeIndex,
-      position,
-      committeeSize: committee.length,
-      decisionRoot,
-      signature,
-    });
+    this.take(attestation, { position, committeeSize: committee.length, decisionRoot, signature });
     return computeSubnetForAttestation(shuffling.committeesPerSlot, data.slot, committeeIndex);
   }
 
@@ -179,21 +172,17 @@ export class AttestationHandler {
     // Checked again: another one of the same validator may have been taken while this one waited for its block.
     if (this.seen.get(data.target.epoch)?.has(attesterIndex)) return ignore("ALREADY_SEEN");
     const { decisionRoot } = shuffling;
-    this.take(attestation, {
-      data,
-      committeeIndex,
-      position,
-      committeeSize: committee.length,
-      decisionRoot,
-      signature,
-    });
+    this.take(attestation, { position, committeeSize: committee.length, decisionRoot, signature });
     return { result: "accept", code: "VALID" };
   }
 
-  private take({ attesterIndex, data }: electra.SingleAttestation, verified: VerifiedAttestation): void {
+  private take(
+    { attesterIndex, committeeIndex, data }: electra.SingleAttestation,
+    verified: Omit<VerifiedAttestation, "committeeIndex" | "data">,
+  ): void {
     const seen = this.seen.get(data.target.epoch) ?? new Set();
     this.seen.set(data.target.epoch, seen.add(attesterIndex));
-    this.deps.pool.add(verified);
+    this.deps.pool.add({ committeeIndex, data, ...verified });
     this.deps.forkChoice.onAttestation([attesterIndex], toRootHex(data.beaconBlockRoot), data.target.epoch, data.slot);
   }
 

@@ -27,10 +27,6 @@ export class BlockStore {
     this.finalizedState = state;
   }
 
-  get stateCount(): number {
-    return this.states.size + 1;
-  }
-
   has(root: RootHex): boolean {
     return this.blocks.has(root);
   }

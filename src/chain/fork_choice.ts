@@ -54,7 +54,7 @@ const PROPOSER_SCORE_BOOST_PERCENT = 40;
  * Blocks that can stand unfinalized: 2^14 slots are 55 h of mainnet or 9 h of 2-second slots without finality. Beyond,
  * `onBlock` refuses: what is known keeps working, and the node must be restarted from a newer state.
  */
-export const MAX_UNFINALIZED_BLOCKS = 16_384;
+const MAX_UNFINALIZED_BLOCKS = 16_384;
 
 /** Roots of blocks found INVALID, so that they and their children are refused at once; the oldest is forgotten. */
 const MAX_INVALID_ROOTS = 1024;

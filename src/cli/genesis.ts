@@ -17,7 +17,7 @@ import {
 import { createHumanOutput, createJsonOutput } from "./output.ts";
 
 /** Validators of a test network: each costs a BLS key at genesis, and interop keys are for small networks. */
-export const MAX_VALIDATORS = 16_384;
+const MAX_VALIDATORS = 16_384;
 
 /** The execution layer's timestamps are whole seconds. */
 const MAX_SECONDS_PER_SLOT = 60;

@@ -4,10 +4,10 @@ import { CodedError, errorMessage } from "../base/errors.ts";
 import { requestedPreset } from "./preset.ts";
 import { packageVersion } from "./version.ts";
 
-export const EXIT_FAILURE = 1;
-export const EXIT_USAGE = 2;
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
 /** EX_SOFTWARE of sysexits.h: the fault is ours. */
-export const EXIT_BUG = 70;
+const EXIT_BUG = 70;
 
 export interface CommandEntry {
   readonly summary: string;

@@ -24,9 +24,6 @@ const NO_PAYLOAD = new Uint8Array(0);
  */
 const MAX_FOLLOWED_BLOCKS = 8_192;
 
-/** Blocks whose messages are kept to be shown; a full block holds some 700, 300 bytes each. */
-const MAX_BLOCKS_WITH_MESSAGES = 256;
-
 /** Operations formed and judged before others get their turn, 0.3 ms each: after a night away there are thousands. */
 const TOLD_AT_ONCE = 64;
 
@@ -92,8 +89,6 @@ interface Entry {
   readonly hash: Hex;
   /** Messages after this block, once it is followed. */
   count: number;
-  /** Null once forgotten. */
-  messages: readonly MessageOrigin[] | null;
 }
 
 /** A catch-up under way: the tree holds the messages below height `from`, to be believed once their root is the block's. */
@@ -166,19 +161,13 @@ export class MessageFollower implements FollowedContract {
     return formTriggeredExit({ ...message, index: messageIndex }, this.treeCount, this.#tree);
   }
 
-  /** Messages of a block; null where it is not followed, finalized long ago, or far behind the head. */
-  messagesInBlock(blockHash: Uint8Array): readonly MessageOrigin[] | null {
-    const position = this.#positionOf(bytesToHex(blockHash));
-    return position >= 0 && position < this.#followed ? (this.#entries[position]?.messages ?? null) : null;
-  }
-
   /**
    * The chain's head moved. `path` is the chain's blocks up to the new head, oldest first and without gaps, and begins
    * at or before the child of a block that an earlier path held: what came in since the last head is enough. A path that
    * connects to nothing makes the follower read everything since the finalized block again.
    */
   setHead(path: readonly FollowedBlock[]): void {
-    const entries = path.map((block): Entry => ({ block, hash: bytesToHex(block.hash), count: 0, messages: null }));
+    const entries = path.map((block): Entry => ({ block, hash: bytesToHex(block.hash), count: 0 }));
     const first = path[0];
     if (first === undefined || this.#stopping.signal.aborted) return;
     // Two consensus blocks may hold the same execution block, one of them with a forged root.
@@ -319,9 +308,6 @@ export class MessageFollower implements FollowedContract {
     }
     this.#reading = null;
     entry.count = this.#tree.count;
-    entry.messages = messages.map(originOf).filter((origin) => origin.blockNumber === entry.block.number);
-    const forgotten = this.#entries[this.#followed - MAX_BLOCKS_WITH_MESSAGES];
-    if (forgotten !== undefined) forgotten.messages = null;
     this.#followed += 1;
     this.#finalize();
     for (const [i, message] of messages.entries()) {

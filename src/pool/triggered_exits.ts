@@ -15,10 +15,10 @@ import { WaitingExits } from "./waiting_exits.ts";
  * outside, since of all its newer root lasts longest; an own submission takes the place of the gossiped exit that would be
  * packed last, which waits in turn. What waits comes in, with a new proof, as blocks make room.
  */
-export const POOL_LIMIT = 16_384;
+const POOL_LIMIT = 16_384;
 
 /** Own submissions whose fate is remembered, 150 bytes each. Beyond it the oldest is forgotten; its exit stays pooled. */
-export const LOCAL_STATUS_LIMIT = 16_384;
+const LOCAL_STATUS_LIMIT = 16_384;
 
 /** `local` was submitted to this node, `network` is anyone's. */
 export type ExitOrigin = "local" | "network";

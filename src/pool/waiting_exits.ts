@@ -7,7 +7,7 @@ import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
  * Exits that wait, 300 bytes each: 39 MB, or 8,192 full blocks, as long as a root lasts on mainnet. Beyond it a newcomer is
  * forgotten; its message stands in the contract, and may be proven and submitted again.
  */
-export const WAITING_LIMIT = 131_072;
+const WAITING_LIMIT = 131_072;
 
 /** What an operation is made of beside its proof. */
 interface Message {
