@@ -7,6 +7,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { startLargeNetwork } from "../../bench/page/large_network.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import type { PageEvent } from "../../src/lab/devnet/page/feed.ts";
 import { GossipPeer } from "../../src/lab/gossip_peer.ts";
 import { LAUNCHER } from "../cli/run.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
@@ -146,6 +147,8 @@ function inBrowser(executablePath: string): void {
     // Exits can be asked for once the devnet sends its own.
     await expect.poll(() => named("message_sent").length, soon).toBeGreaterThan(0);
     await field.fill("4096");
+    // Of what was sent, and not of what is typed after it.
+    expect(await devnetPage.locator("form .problem").textContent()).toBe("");
     await devnetPage.getByRole("button", { name: "Send exit" }).click();
     await expect.poll(() => alert.textContent(), soon).toContain("UNKNOWN_VALIDATOR");
     // Chromium writes each request that was refused into its console.
@@ -204,6 +207,9 @@ function inBrowser(executablePath: string): void {
       .filter({ hasText: "node-2" });
     await expect.poll(() => linked.count(), soon).toBeGreaterThanOrEqual(2);
 
+    const link = devnetPage.getByRole("link", { name: "page of node-1", exact: true });
+    expect(await link.getAttribute("href")).toBe(nodes[1]?.pageUrl);
+
     const exit = named("message_sent").find(({ kind }) => kind === "exit");
     const choice = devnetPage.getByLabel("Message", { exact: true });
     const option = choice.locator("option", { hasText: `validator ${exit?.validatorIndex}: exit` });
@@ -254,6 +260,10 @@ function inBrowser(executablePath: string): void {
     network.tellMessage();
     await page.getByText(/reached 1000 of 1000 nodes/).waitFor();
     expect(await rows(page, "Nodes and their links").count()).toBe(200);
+    await page.emulateMedia({ media: "print" });
+    const table = page.getByRole("region", { name: "Nodes and their links", exact: true });
+    const isCut = await table.evaluate(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight);
+    expect(isCut, "on paper").toBe(false);
     await page.close();
     await network.page.stop();
     // These nodes are only told of: none can be asked.
@@ -269,6 +279,15 @@ function inBrowser(executablePath: string): void {
     await expect.poll(() => tile(page, "Finalized epoch").textContent(), soon).toBe("7");
     await expect.poll(() => tile(page, "Deliveries").textContent(), soon).toBe("6");
     await page.getByText("9 new verdicts, the last one ACCEPT VALID").waitFor({ state: "attached" });
+    const second = page.getByRole("rowheader", { name: "node-1", exact: true });
+    const state = rows(page, "Nodes and their links").filter({ has: second }).locator("td").first();
+    const tellState = (event: PageEvent) => before.page.tell(event, systemClock.nowMs());
+    tellState({ event: "node_exited", node: "node-1", reason: "SIGKILL", restarting: true });
+    await state.getByText("not running").waitFor();
+    expect(await state.getAttribute("class")).toBe("reject");
+    tellState({ event: "node_ready", node: "node-1", peerId: "peer-1", multiaddrs: [], apiUrl: null, pageUrl: null });
+    await state.getByText("running", { exact: true }).waitFor();
+    expect(await state.getAttribute("class")).toBe("");
     await before.page.stop();
     await page.getByRole("status").getByText("disconnected, trying again").waitFor();
     const after = await startLargeNetwork(2, port);

@@ -109,8 +109,14 @@ export interface BucketSeries {
   readonly counts: readonly number[];
 }
 
-/** The series have the same bounds. */
-export function latencyBuckets({ series }: { readonly series: readonly BucketSeries[] }): EChartsOption {
+export interface LatencyBuckets {
+  /** With the same bounds. */
+  readonly series: readonly BucketSeries[];
+  /** What the bars count; deliveries where nothing is said. */
+  readonly counted?: string;
+}
+
+export function latencyBuckets({ series, counted = "deliveries" }: LatencyBuckets): EChartsOption {
   return {
     grid: GRID,
     legend: { show: series.length > 1, ...LEGEND },
@@ -123,7 +129,7 @@ export function latencyBuckets({ series }: { readonly series: readonly BucketSer
       data: (series[0]?.upperMs ?? []).map(boundText),
       axisLabel: { hideOverlap: true },
     },
-    yAxis: valueAxis(series[0]?.name ?? "", 48),
+    yAxis: valueAxis(counted, 48),
     series: series.map(({ name, counts }, index) => ({
       type: "bar",
       id: `bucket-${index}`,
@@ -138,7 +144,7 @@ function boundText(upperMs: number): string {
   return upperMs === Number.POSITIVE_INFINITY ? "more" : numberText(upperMs);
 }
 
-export function latencyBucketsTable({ series }: { readonly series: readonly BucketSeries[] }): DataTable {
+export function latencyBucketsTable({ series }: LatencyBuckets): DataTable {
   return {
     columns: ["up to (ms)", ...series.map(({ name }) => name)],
     rows: (series[0]?.upperMs ?? []).map((upperMs, k) => [

@@ -13,13 +13,14 @@ const BOUNDS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, Number.POSITIVE_IN
 
 export interface LatencyChart {
   readonly element: HTMLElement;
-  set(series: BucketSeries): void;
+  set(buckets: Pick<BucketSeries, "upperMs" | "counts">): void;
 }
 
-export function latencyChart(label: string): LatencyChart {
+/** `counted`: what the bars count. */
+export function latencyChart(label: string, counted: string): LatencyChart {
   const box = h("div", { class: "chart" });
-  let series: BucketSeries = { name: "messages", upperMs: [...BOUNDS_MS], counts: BOUNDS_MS.map(() => 0) };
-  const chart = mount(box, latencyBuckets({ series: [series] }), label);
+  let series: BucketSeries = { name: counted, upperMs: [...BOUNDS_MS], counts: BOUNDS_MS.map(() => 0) };
+  const chart = mount(box, latencyBuckets({ series: [series], counted }), label);
   return {
     element: h(
       "div",
@@ -28,14 +29,14 @@ export function latencyChart(label: string): LatencyChart {
       dataTable(label, () => latencyBucketsTable({ series: [series] })),
     ),
     set(next) {
-      series = next;
-      chart.set(latencyBuckets({ series: [series] }));
+      series = { name: counted, ...next };
+      chart.set(latencyBuckets({ series: [series], counted }));
     },
   };
 }
 
 export function latencyView(): View {
-  const chart = latencyChart("Time from the first ACCEPT to another node's");
+  const chart = latencyChart("Time from the first ACCEPT to another node's", "deliveries");
   const figures = tiles(["Deliveries", "Median", "95 %", "Longest"]);
   const note = h("p", { class: "hint" });
   const element = card("Latency", figures.element, chart.element, note);
@@ -67,7 +68,7 @@ export function latencyView(): View {
         while (ms > (BOUNDS_MS[bucket] ?? ms)) bucket++;
         counts[bucket] = (counts[bucket] ?? 0) + 1;
       }
-      chart.set({ name: "deliveries", upperMs: BOUNDS_MS, counts });
+      chart.set({ upperMs: BOUNDS_MS, counts });
     },
   };
 }

@@ -29,7 +29,7 @@ const GUARD_FIRST = ["messages", "frames", "bytes"] as const;
 export function nodePanel(title: string, chooser: HTMLElement | null): NodePanel {
   const figures = tiles(["Pool", "Parked", "Peers", "Mesh", "Judged", "Hung up"]);
   const problem = h("p", { class: "problem", role: "status" });
-  const checks = latencyChart("Time from receipt to verdict");
+  const checks = latencyChart("Time from receipt to verdict", "messages");
   let peers = peersTable([]);
   const peersBox = h("div", {}, peers.element);
   const element = card(
@@ -52,7 +52,7 @@ export function nodePanel(title: string, chooser: HTMLElement | null): NodePanel
       const histogram = histogramOf(metrics, "msgbus_gossip_verdict_seconds", "topic", TOPIC);
       if (histogram.upper.length > 0) {
         const upperMs = histogram.upper.map((seconds) => seconds * 1_000);
-        checks.set({ name: "messages", upperMs, counts: histogram.counts });
+        checks.set({ upperMs, counts: histogram.counts });
       }
       const kinds = guardKinds(list);
       if (kinds.join() !== peers.kinds.join()) {

@@ -23,7 +23,7 @@ export function nodesView(): View {
             key: node.name,
             cells: [
               node.name,
-              node.isRunning ? "running" : { text: "not running", class: "reject" },
+              node.isRunning ? { text: "running", class: "" } : { text: "not running", class: "reject" },
               { text: String(node.headSlot ?? "–") },
               { text: String(node.finalizedEpoch ?? "–") },
               { text: String(node.meshPeers ?? "–") },

@@ -20,6 +20,7 @@ export function addChart(
 ): MountedChart {
   const section = document.createElement("section");
   section.className = isWide || isTall ? "card wide" : "card";
+  section.setAttribute("aria-label", title);
   const heading = document.createElement("h2");
   heading.textContent = title;
   const figure = document.createElement("figure");

@@ -21,6 +21,7 @@ const LAYOUTS: readonly { readonly layout: WayLayout; readonly text: string }[] 
 export function addWayPlayer(parent: HTMLElement, page: RunPage): void {
   const section = document.createElement("section");
   section.className = "card wide";
+  section.setAttribute("aria-label", TITLE);
   section.append(textElement("h2", TITLE));
   parent.append(section);
   const way = medianWay(page.picture.ways);

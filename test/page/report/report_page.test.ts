@@ -97,6 +97,7 @@ describe.runIf(executable !== null)("report.html in Chromium", { timeout: TIMEOU
     const cells = await page.locator("#figures td").allTextContents();
     expect(cells).toEqual(METRICS.map(({ value, unit }) => formatValue(value(small.report), unit)));
     await page.getByText("Latency: figures as a table", { exact: true }).click();
+    await page.locator("details[open] table").waitFor();
     const rows = await page.locator("details[open] tbody tr").allTextContents();
     expect(rows).toContain(
       `50 %${small.report.latencyMs.fromPublish?.p50}${small.picture.firstReceiptCdf.find(([, share]) => share >= 0.5)?.[0]}`,
@@ -118,7 +119,8 @@ describe.runIf(executable !== null)("report.html in Chromium", { timeout: TIMEOU
     expect(await told.textContent()).toBe("7 ms: 7 of 7 nodes");
     await page.getByLabel("Layout").selectOption("the network");
     await page.getByText("One message's way: figures as a table").click();
-    expect(await page.locator("details[open] tbody tr").count()).toBe(8);
+    // A table is filled once the browser tells that it was opened.
+    await expect.poll(() => page.locator("details[open] tbody tr").count(), { timeout: TIMEOUT_MS }).toBe(8);
     expect(faults).toEqual([]);
     await close();
   });
@@ -130,6 +132,17 @@ describe.runIf(executable !== null)("report.html in Chromium", { timeout: TIMEOU
     await page.emulateMedia({ colorScheme: "dark" });
     expect(await violations(page)).toEqual([]);
     expect(faults).toEqual([]);
+    await close();
+  });
+
+  it("is no wider than a narrow screen, and its parts are regions by their names", async () => {
+    const attacks = [{ name: "mutation", fromMs: 2_000, toMs: 5_000 }] as const;
+    const { page, close } = await open(reportHtml({ ...small, run: { ...small.run, params: { ...PARAMS, attacks } } }));
+    await page.setViewportSize({ width: 360, height: 800 });
+    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+    for (const name of ["Latency", "One message's way", "Mesh degree"]) {
+      expect(await page.getByRole("region", { name, exact: true }).count()).toBe(1);
+    }
     await close();
   });
 
