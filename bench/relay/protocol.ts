@@ -2,6 +2,7 @@
 
 /** What our stack adds to the library's, for leaving it out. */
 export const PARTS = [
+  "plain RPCs",
   "prompt messages",
   "gathered RPCs",
   "shared encoding",

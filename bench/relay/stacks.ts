@@ -21,6 +21,7 @@ import { promptMessages } from "../../src/network/transport/inbound_messages.ts"
 import { leanNoise } from "../../src/network/transport/lean_noise.ts";
 import { createNoiseCrypto, noiseCrypto } from "../../src/network/transport/noise_crypto.ts";
 import { gatheredRpcs, sharedEncoding } from "../../src/network/transport/outbound_rpcs.ts";
+import { plainRpcs } from "../../src/network/transport/plain_rpc.ts";
 import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../src/network/transport/stack.ts";
 import { FORK_DIGEST, PAYLOAD_BYTES, type RelayName, SLOT_MS, SLOTS_PER_EPOCH } from "./protocol.ts";
 
@@ -30,9 +31,10 @@ const LISTEN = ["/ip4/127.0.0.1/tcp/0"];
 const STACKS: Record<Exclude<RelayName, "stock">, TransportStack> = {
   "stock transport": STOCK_STACK,
   msgbus: FAST_STACK,
-  "no prompt messages": { ...FAST_STACK, gossip: [gatheredRpcs, sharedEncoding] },
-  "no gathered RPCs": { ...FAST_STACK, gossip: [promptMessages, sharedEncoding] },
-  "no shared encoding": { ...FAST_STACK, gossip: [promptMessages, gatheredRpcs] },
+  "no prompt messages": { ...FAST_STACK, gossip: [plainRpcs, gatheredRpcs, sharedEncoding] },
+  "no gathered RPCs": { ...FAST_STACK, gossip: [plainRpcs, promptMessages, sharedEncoding] },
+  "no shared encoding": { ...FAST_STACK, gossip: [plainRpcs, promptMessages, gatheredRpcs] },
+  "no plain RPCs": { ...FAST_STACK, gossip: [promptMessages, gatheredRpcs, sharedEncoding] },
   "no lean yamux": { ...FAST_STACK, muxer: STOCK_STACK.muxer },
   "no one write": { ...FAST_STACK, transport: STOCK_STACK.transport },
   "no lean noise": { ...FAST_STACK, encrypter: () => noise({ crypto: noiseCrypto }) },

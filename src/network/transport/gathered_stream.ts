@@ -4,6 +4,7 @@
  */
 import type { Stream } from "@libp2p/interface";
 import { Uint8ArrayList } from "uint8arraylist";
+import type { Bytes } from "./bytes.ts";
 import type { Turn } from "./turn.ts";
 import { skipUnheardEvents } from "./unheard_events.ts";
 
@@ -14,14 +15,18 @@ const MAX_GATHERED_BYTES = 65_519 - 12;
 export function gatherWrites(stream: Stream, turn: Turn): Stream {
   const send = stream.send.bind(stream);
   const close = stream.close.bind(stream);
-  let gathered = new Uint8ArrayList();
+  /** In order. One alone goes as it is: making a list of it, and going through that, costs as much as its copy. */
+  let gathered: Bytes[] = [];
+  let gatheredBytes = 0;
 
   /** As `send`; true where there is nothing. */
   function flush(): boolean {
-    if (gathered.byteLength === 0) return true;
-    const bytes = gathered;
-    gathered = new Uint8ArrayList();
-    return send(bytes);
+    const parts = gathered;
+    const [first] = parts;
+    if (first === undefined) return true;
+    gathered = [];
+    gatheredBytes = 0;
+    return send(parts.length === 1 ? first : new Uint8ArrayList(...parts));
   }
 
   function flushAtEnd(): void {
@@ -35,9 +40,11 @@ export function gatherWrites(stream: Stream, turn: Turn): Stream {
   stream.send = (data) => {
     // It must fail as it would, and now.
     if (stream.writeStatus !== "writable") return send(data);
-    if (gathered.byteLength + data.byteLength > MAX_GATHERED_BYTES) flush();
-    gathered.append(data);
-    if (gathered.byteLength >= MAX_GATHERED_BYTES || stream.writableNeedsDrain) return flush();
+    if (data.byteLength === 0) return true;
+    if (gatheredBytes + data.byteLength > MAX_GATHERED_BYTES) flush();
+    gathered.push(data);
+    gatheredBytes += data.byteLength;
+    if (gatheredBytes >= MAX_GATHERED_BYTES || stream.writableNeedsDrain) return flush();
     turn.atEnd(flushAtEnd);
     return true;
   };

@@ -6,6 +6,7 @@ import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import type { Connection } from "@libp2p/interface";
 import type { Cure } from "../cures/cure.ts";
 import { gatherWrites } from "./gathered_stream.ts";
+import { FIELD_2, FIELD_4 } from "./plain_rpc.ts";
 import { createTurn } from "./turn.ts";
 
 export const gatheredRpcs: Cure = {
@@ -48,10 +49,6 @@ export const sharedEncoding: Cure = {
     };
   },
 };
-
-/** Field 2 of an RPC and of a message, and field 4 of a message: bytes or text behind a length. */
-const FIELD_2 = 0x12;
-const FIELD_4 = 0x22;
 
 function varintBytes(value: number): number {
   let bytes = 1;

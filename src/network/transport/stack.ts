@@ -10,6 +10,7 @@ import { leanYamux } from "./lean_yamux.ts";
 import { noiseCrypto } from "./noise_crypto.ts";
 import { oneWrite } from "./one_write.ts";
 import { gatheredRpcs, sharedEncoding } from "./outbound_rpcs.ts";
+import { plainRpcs } from "./plain_rpc.ts";
 
 export interface TransportStack {
   transport(options: TCPOptions): ReturnType<typeof tcp>;
@@ -26,5 +27,5 @@ export const FAST_STACK: TransportStack = {
   transport: (options) => oneWrite(tcp(options)),
   encrypter: () => leanNoise(noise({ crypto: noiseCrypto })),
   muxer: (options) => leanYamux(yamux(options)),
-  gossip: [promptMessages, gatheredRpcs, sharedEncoding],
+  gossip: [plainRpcs, promptMessages, gatheredRpcs, sharedEncoding],
 };
