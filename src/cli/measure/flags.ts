@@ -81,7 +81,11 @@ export function addRunOptions(command: Command): Command {
     .option("--messages <n>", "messages that count", bounded(parsePositiveInteger, 1, MAX_MESSAGES), 300)
     .option("--topology <name|file>", "random, ring, star, or a JSON file with nodes and links", "random")
     .option("--degree <n>", "connections a node, in random and ring", parsePositiveInteger, 16)
-    .option("--latency <model>", "none, uniform:50ms (one way), normal:50ms,10ms, cities", "none")
+    .option(
+      "--latency <model>",
+      "none, uniform:50ms (one way), normal:50ms,10ms (mean and deviation), cities (measured between Azure's regions)",
+      "none",
+    )
     .option("--bandwidth <model>", "none, or each node's upload: uniform:50mbit", "none")
     .option("--loss <share>", "of TCP segments, each sent again after a timeout", parseShare, 0)
     .option("--churn <share>", "chance a second that a node leaves, for 5 s", parseShare, 0)
@@ -90,11 +94,13 @@ export function addRunOptions(command: Command): Command {
         .choices(STACKS)
         .default("msgbus"),
     )
-    .option(
-      "--attack <name@from..to>",
-      'an attack of "msgbus fuzz --list" on one node, seconds from the first counted message; repeatable',
-      repeatable(parseAttack),
-      [],
+    .addOption(
+      new Option(
+        "--attack <name@from..to>",
+        'an attack of "msgbus fuzz --list" on one node, seconds from the first counted message; repeatable',
+      )
+        .argParser(repeatable(parseAttack))
+        .default([], "none"),
     )
     .option(
       "--attack-rate <n>",
@@ -112,11 +118,13 @@ export function addOutOptions(command: Command): Command {
   return command
     .option("--out <dir>", "where the files go", "msgbus-measure")
     .option("--force", "overwrite what is in --out", false)
-    .option(
-      "--trace-format <format>",
-      "also write the trace as pubsub (go-libp2p-pubsub's TraceEvent) or interop (libp2p/test-plans); repeatable",
-      repeatable(parseTraceFormat),
-      [],
+    .addOption(
+      new Option(
+        "--trace-format <format>",
+        "also write the trace as pubsub (go-libp2p-pubsub's TraceEvent) or interop (libp2p/test-plans); repeatable",
+      )
+        .argParser(repeatable(parseTraceFormat))
+        .default([], "none"),
     );
 }
 

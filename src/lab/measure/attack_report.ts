@@ -96,7 +96,8 @@ function figuresOf(messages: readonly PhasedMessage[], receivers: number): Phase
 /** One line an attack, and one a phase. */
 export function attackLines({ attacks, phases, hostile }: Report): string[] {
   if (phases === null) return [];
-  const seconds = (ms: number | null) => (ms === null ? "the end" : `${(ms / 1000).toFixed(1)} s`);
+  // Adding zero takes the sign from a zero.
+  const seconds = (ms: number | null) => (ms === null ? "the end" : `${(Math.round(ms / 100) / 10 + 0).toFixed(1)} s`);
   const lines = attacks.map(({ name, node, fromMs, toMs, outcome }) => {
     const head = `${name} at node ${node}, from ${seconds(fromMs)} to ${seconds(toMs)}`;
     if (outcome === null) return `${head}.`;

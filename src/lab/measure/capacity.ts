@@ -12,6 +12,8 @@ export interface Machine {
 export interface Demand {
   readonly nodes: number;
   readonly links: number;
+  /** Of the node that has most. */
+  readonly mostLinks: number;
   readonly isShaped: boolean;
 }
 
@@ -41,10 +43,11 @@ export function readMachine(): Machine {
   };
 }
 
-function needs({ nodes, links, isShaped }: Demand, machine: Machine): { bytes: number; files: number } {
+function needs({ nodes, links, mostLinks, isShaped }: Demand, machine: Machine): { bytes: number; files: number } {
   const processes = processCount(machine, nodes);
   const linkEnds = 2 * links;
-  const nodeFiles = PROCESS_FILES + Math.ceil((nodes + linkEnds) / processes);
+  // Of a star one process has the hub.
+  const nodeFiles = PROCESS_FILES + mostLinks + Math.ceil((nodes + linkEnds - mostLinks) / processes);
   return {
     bytes: processes * PROCESS_BYTES + nodes * NODE_BYTES + linkEnds * LINK_END_BYTES,
     // A link is a port and two sockets in the process that shapes it.
@@ -57,9 +60,14 @@ export function assertFits(demand: Demand, machine: Machine): void {
   const problem = problemOf(demand, machine);
   if (problem === null) return;
   const linksPerNode = demand.links / demand.nodes;
+  const smaller = (nodes: number): Demand => ({
+    ...demand,
+    nodes,
+    links: Math.ceil(nodes * linksPerNode),
+    mostLinks: Math.min(demand.mostLinks, nodes - 1),
+  });
   let fits = demand.nodes - 1;
-  while (fits > 1 && problemOf({ ...demand, nodes: fits, links: Math.ceil(fits * linksPerNode) }, machine) !== null)
-    fits--;
+  while (fits > 1 && problemOf(smaller(fits), machine) !== null) fits--;
   throw new CodedError(
     "TOO_MANY_NODES",
     `${demand.nodes} nodes do not fit here: ${problem}. With as many links each, ${fits} nodes fit`,

@@ -6,8 +6,16 @@ import { isShaped } from "./links/model.ts";
 import { configHash, type MeasureParams, randomFor } from "./params.ts";
 import type { Report } from "./report.ts";
 import { type RunDeps, runNetwork } from "./run.ts";
-import { prepareOutDir, RUN_FILES, type RunParams, readParams, writeParams, writeReport } from "./run_dir.ts";
-import { expectedLinks, isNamedTopology, makeTopology, readTopology, type Topology } from "./topology.ts";
+import {
+  discardUntraced,
+  prepareOutDir,
+  RUN_FILES,
+  type RunParams,
+  readParams,
+  writeParams,
+  writeReport,
+} from "./run_dir.ts";
+import { expectedLinks, isNamedTopology, makeTopology, neighboursOf, readTopology, type Topology } from "./topology.ts";
 import { readTrace } from "./trace_file.ts";
 
 export interface MeasureOptions {
@@ -31,10 +39,12 @@ export async function topologyOf(params: MeasureParams): Promise<Topology> {
   const shaped = isShaped(params);
   if (!isNamedTopology(topology)) {
     const read = await readTopology(topology);
-    assertFits({ nodes: read.nodes, links: read.links.length, isShaped: shaped }, readMachine());
+    const mostLinks = Math.max(...neighboursOf(read).map(({ length }) => length));
+    assertFits({ nodes: read.nodes, links: read.links.length, mostLinks, isShaped: shaped }, readMachine());
     return read;
   }
-  assertFits({ nodes, links: expectedLinks(topology, nodes, degree), isShaped: shaped }, readMachine());
+  // Before it is made: it could be too large for that.
+  assertFits({ nodes, ...expectedLinks(topology, nodes, degree), isShaped: shaped }, readMachine());
   return makeTopology(topology, nodes, degree, randomFor(seed, "topology"));
 }
 
@@ -50,8 +60,13 @@ export async function measure(
   const run: RunParams = { command, configHash: hash, params: settled, links: topology.links, versions };
   await writeParams(outDir, run);
   const tracePath = join(outDir, RUN_FILES.trace);
-  const { failedLinks } = await runNetwork(settled, topology, tracePath, deps);
-  return { run, report: await writeReportOf(outDir, run), failedLinks };
+  try {
+    const { failedLinks } = await runNetwork(settled, topology, tracePath, deps);
+    return { run, report: await writeReportOf(outDir, run), failedLinks };
+  } catch (error) {
+    await discardUntraced(outDir);
+    throw error;
+  }
 }
 
 /** Makes the report of a run's directory again, from its trace. */

@@ -2,6 +2,7 @@
  * Watches a network that is not ours, as ordinary peers would: some observers that subscribe, answer requests and never forward,
  * since they follow no chain by which they could judge. Nothing is published.
  */
+import { rm } from "node:fs/promises";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { CodedError } from "../../base/errors.ts";
@@ -63,11 +64,15 @@ const OBSERVED: Verdict = { result: "ignore", code: "NOT_SYNCED" };
 export async function observe(options: ObserveOptions, deps: ObserveDeps): Promise<ObservedReport> {
   const { config, genesisState } = await readNetworkDir(options.networkDir);
   const observation = await Observation.start(options, deps, config, genesisState);
+  let isConnected = false;
   try {
     await observation.untilConnected();
+    isConnected = true;
     await observation.watch();
   } finally {
     await observation.stop();
+    // The same command may be tried again.
+    if (!isConnected) await rm(options.tracePath, { force: true });
   }
   const trace = new ObservedTrace(await readTrace(options.tracePath), {
     genesisMs: genesisState.genesisTime * 1000,

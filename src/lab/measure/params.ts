@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { seededRandom } from "../../base/random.ts";
 import type { MeasuredAttack } from "./attacks.ts";
 import type { StackName } from "./stacks.ts";
+import { isNamedTopology } from "./topology.ts";
 
 export interface MeasureParams {
   readonly nodes: number;
@@ -36,11 +37,12 @@ export interface MeasureParams {
 /** What decides over the events of a run, as 16 hex digits: runs with the same hash may be repeated measurements. */
 export function configHash(params: MeasureParams, links: readonly (readonly [number, number])[]): string {
   const { seed: _, ...config } = params;
-  const sorted = Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)));
-  // Links of a random topology follow from the seed; those of a file do not follow from its name.
-  const given = ["random", "ring", "star"].includes(params.topology) ? null : links;
+  // Links of a random topology follow from the seed; of a file, they and not its name decide.
+  const isFile = !isNamedTopology(params.topology);
+  const decisive = isFile ? { ...config, topology: "file" } : config;
+  const sorted = Object.fromEntries(Object.entries(decisive).sort(([a], [b]) => (a < b ? -1 : 1)));
   return createHash("sha256")
-    .update(JSON.stringify([sorted, given]))
+    .update(JSON.stringify([sorted, isFile ? links : null]))
     .digest("hex")
     .slice(0, 16);
 }

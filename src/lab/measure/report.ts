@@ -10,7 +10,7 @@ export type ControlKind = (typeof CONTROL_KINDS)[number];
 export interface ControlCount {
   /** Control messages sent. */
   readonly count: number;
-  /** Message ids in them; topics of subscriptions. */
+  /** Message ids in them. */
   readonly ids: number;
   readonly bytes: number;
 }

@@ -8,7 +8,7 @@ import type { MeasureParams } from "./params.ts";
 import { type ChurnEvent, planRun, type RunPlan } from "./plan.ts";
 import { unwritable } from "./run_dir.ts";
 import { MESH_LOW } from "./stacks.ts";
-import { type Closer, closeAll, type Stage, setStage } from "./stage.ts";
+import { type Closer, closeAll, inTemporaryDir, type Stage, setStage } from "./stage.ts";
 import { type Link, neighboursOf, range, type Topology } from "./topology.ts";
 import type { TraceEvent } from "./trace.ts";
 import { mergeTraces } from "./trace_file.ts";
@@ -45,14 +45,14 @@ const LEAD_MS = 300;
 /** Copies that are still under way when all is delivered. */
 const GRACE_MS = 500;
 
-/** Writes the trace to `tracePath`. Throws a `CodedError`: of the parsers, `NETNS_UNAVAILABLE`, `WORKER_LOST`, `OUT_UNWRITABLE`. */
+/** Writes the trace to `tracePath`. Throws a `CodedError`: of the parsers, `NETNS_UNAVAILABLE`, `TEMP_UNWRITABLE`, `WORKER_LOST`, `OUT_UNWRITABLE`. */
 export async function runNetwork(
   params: MeasureParams,
   topology: Topology,
   tracePath: string,
   deps: RunDeps,
 ): Promise<RunOutcome> {
-  const dir = await mkdtemp(join(tmpdir(), "msgbus-measure-"));
+  const dir = await inTemporaryDir(() => mkdtemp(join(tmpdir(), "msgbus-measure-")));
   const closers: Closer[] = [];
   try {
     deps.onProgress({ phase: "starting", done: 0, total: topology.nodes });

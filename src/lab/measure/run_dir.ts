@@ -74,6 +74,12 @@ export async function prepareOutDir(dir: string, force: boolean): Promise<void> 
   }
 }
 
+/** Of a run that left no trace nothing stays: the same command may be tried again without `--force`. */
+export async function discardUntraced(dir: string): Promise<void> {
+  const present = await readdir(dir);
+  if (!present.includes(RUN_FILES.trace)) await rm(join(dir, RUN_FILES.params), { force: true });
+}
+
 export async function writeParams(dir: string, params: RunParams): Promise<void> {
   await writeJson(dir, RUN_FILES.params, params);
 }

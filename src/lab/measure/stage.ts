@@ -1,5 +1,6 @@
 /** What a run needs before its nodes are connected: the network's files, and processes with nodes, links and attackers. */
 import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { CodedError, errorMessage } from "../../base/errors.ts";
@@ -63,8 +64,10 @@ export async function setStage(
   const validCount = published + wanted.length * ATTACK_SHARE;
   const nowS = Math.floor(clock.nowMs() / 1000);
   const own = makeOwnNetwork(validCount, nowS);
-  await writeNetworkDir(dir, { network: own.network, genesisState: own.finalized, bootnodes: [], deployBlock: 0 });
-  await writeFile(join(dir, EXITS_FILE), Buffer.concat(own.fixture.valid.slice(0, published)));
+  await inTemporaryDir(async () => {
+    await writeNetworkDir(dir, { network: own.network, genesisState: own.finalized, bootnodes: [], deployBlock: 0 });
+    await writeFile(join(dir, EXITS_FILE), Buffer.concat(own.fixture.valid.slice(0, published)));
+  });
 
   const attacks = wanted.length === 0 ? null : new RunAttacks(hub, clock);
   if (attacks !== null) closers.push(() => attacks.stop());
@@ -84,6 +87,21 @@ export async function setStage(
     firstCounted: params.warmupMessages,
   };
   return { processes, links, attacks, clock: traceClock, header };
+}
+
+/** Throws a `CodedError` `TEMP_UNWRITABLE` where `write` throws. */
+export async function inTemporaryDir<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const problem = `Cannot write temporary files: ${errorMessage(error)}`;
+    throw new CodedError(
+      "TEMP_UNWRITABLE",
+      `${problem}; free some space in ${tmpdir()}, or name another in TMPDIR`,
+      {},
+      error,
+    );
+  }
 }
 
 /** The last one first: a namespace goes when nobody is in it any more. Throws a `CodedError` `WORKER_LOST`. */

@@ -23,9 +23,15 @@ export function isNamedTopology(text: string): text is NamedTopology {
   return (NAMED_TOPOLOGIES as readonly string[]).includes(text);
 }
 
-/** About how many links `makeTopology` will make. */
-export function expectedLinks(name: NamedTopology, nodes: number, degree: number): number {
-  return name === "star" ? nodes - 1 : Math.ceil((nodes * Math.min(degree, nodes - 1)) / 2);
+/** About how many links `makeTopology` will make, and how many of them one node has at most. */
+export function expectedLinks(
+  name: NamedTopology,
+  nodes: number,
+  degree: number,
+): { links: number; mostLinks: number } {
+  if (name === "star") return { links: nodes - 1, mostLinks: nodes - 1 };
+  const mostLinks = Math.min(degree, nodes - 1);
+  return { links: Math.ceil((nodes * mostLinks) / 2), mostLinks };
 }
 
 /** @param degree connections a node: of `random` at least, of `ring` exactly (an even number); `star` has its own. */

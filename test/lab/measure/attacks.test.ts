@@ -83,6 +83,9 @@ it("attacks: what is hostile counts as no delivery, copy or refusal, and the hon
     },
   });
   expect(reportNotes(report).join("\n")).toContain("mutation at node 1, from 0.1 s to 0.2 s: 2 identities sent 9 RPCs");
+  const [attack] = report.attacks;
+  const early = { ...report, attacks: attack === undefined ? [] : [{ ...attack, fromMs: -4 }] };
+  expect(reportNotes(early).join("\n")).toContain("mutation at node 1, from 0.0 s to 0.2 s");
 });
 
 it(

@@ -62,6 +62,14 @@ it.each([
   RUN_TIMEOUT_MS,
 );
 
+it("measure: says where temporary files cannot be written, and leaves nothing behind", async () => {
+  const out = join(dir, "untried");
+  const finished = await run([LAUNCHER, "measure", "--nodes", "2", "--out", out], { TMPDIR: join(dir, "absent") });
+  expect(finished.stderr).toContain("TEMP_UNWRITABLE");
+  expect(finished.code).toBe(1);
+  expect(await readdir(out)).toEqual([]);
+});
+
 it(
   "measure: repeats, sums up, sweeps and compares",
   async () => {

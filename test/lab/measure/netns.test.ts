@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
@@ -21,17 +21,15 @@ function within({ enter }: Place, ...command: string[]): string {
   return execFileSync(program, args, { encoding: "utf8", timeout: 10_000 });
 }
 
-it("--netns: says what is missing where it cannot be had", async () => {
-  const { code, stderr } = await run(
-    [LAUNCHER, "measure", "--netns", "--nodes", "4", "--out", join(tmpdir(), "msgbus-no-netns")],
-    {
-      PATH: "/nonexistent",
-    },
-  );
+it("--netns: says what is missing where it cannot be had, and leaves nothing behind", async () => {
+  const out = await mkdtemp(join(tmpdir(), "msgbus-test-"));
+  const args = [LAUNCHER, "measure", "--netns", "--nodes", "4", "--out", out];
+  const { code, stderr } = await run(args, { PATH: "/nonexistent" });
   expect(code).toBe(1);
   expect(stderr).toContain("NETNS_UNAVAILABLE");
   expect(stderr).toMatch(/there is no unshare|network namespaces are Linux's/);
-  await rm(join(tmpdir(), "msgbus-no-netns"), { recursive: true, force: true });
+  expect(await readdir(out)).toEqual([]);
+  await rm(out, { recursive: true });
 });
 
 it.runIf(isAllowed)(

@@ -1,5 +1,5 @@
 import { EventEmitter, on } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -134,6 +134,7 @@ it(
     await expect(observeWith([`/ip4/127.0.0.1/tcp/1/p2p/${peerId}`], 1_000)).rejects.toMatchObject({
       code: "NO_PEERS",
     });
+    expect(await readdir(dir)).not.toContain("trace.ndjson");
   },
   2 * DEADLINE_MS,
 );

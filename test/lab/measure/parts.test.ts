@@ -16,7 +16,13 @@ import { configHash } from "../../../src/lab/measure/params.ts";
 import { CHURN_DOWN_MS, planRun } from "../../../src/lab/measure/plan.ts";
 import { bootstrapQuantiles, distributionOf, quantile } from "../../../src/lab/measure/statistics.ts";
 import { parseSweep } from "../../../src/lab/measure/sweep.ts";
-import { makeTopology, neighboursOf, parseTopology, unreachable } from "../../../src/lab/measure/topology.ts";
+import {
+  expectedLinks,
+  makeTopology,
+  neighboursOf,
+  parseTopology,
+  unreachable,
+} from "../../../src/lab/measure/topology.ts";
 import { PARAMS } from "./fixture.ts";
 
 const codeOf = (action: () => unknown): string => {
@@ -139,7 +145,7 @@ describe("capacity", () => {
   const machine = { cores: 2, availableBytes: 8e9, fileDescriptors: 1024 };
 
   it("says how many nodes fit where files are few", () => {
-    const demand = { nodes: 1000, links: 8000, isShaped: false };
+    const demand = { nodes: 1000, links: 8000, mostLinks: 16, isShaped: false };
     const roomy = { ...machine, availableBytes: 1e12 };
     let fits = 0;
     try {
@@ -149,16 +155,28 @@ describe("capacity", () => {
       expect(String(error)).toContain("ulimit -n");
     }
     expect(fits).toBeGreaterThan(10);
-    assertFits({ nodes: fits, links: 8 * fits, isShaped: false }, roomy);
-    expect(codeOf(() => assertFits({ nodes: fits + 1, links: 8 * (fits + 1), isShaped: false }, roomy))).toBe(
+    assertFits({ ...demand, nodes: fits, links: 8 * fits }, roomy);
+    expect(codeOf(() => assertFits({ ...demand, nodes: fits + 1, links: 8 * (fits + 1) }, roomy))).toBe(
+      "TOO_MANY_NODES",
+    );
+  });
+
+  it("knows that one process has all the links of a star's hub", () => {
+    const roomy = { ...machine, availableBytes: 1e12 };
+    const star = (nodes: number) => ({ nodes, ...expectedLinks("star", nodes, 16), isShaped: false });
+    // 64 files of the process's own; of 500 nodes and 499 links, half of each, and the hub's ends.
+    assertFits(star(500), { ...roomy, fileDescriptors: 64 + 250 + 250 + 499 });
+    expect(codeOf(() => assertFits(star(500), { ...roomy, fileDescriptors: 64 + 250 + 250 + 490 }))).toBe(
       "TOO_MANY_NODES",
     );
   });
 
   it("says how many nodes fit where memory is short", () => {
     const roomy = { ...machine, fileDescriptors: Number.POSITIVE_INFINITY, availableBytes: 1e9 };
-    expect(() => assertFits({ nodes: 500, links: 4000, isShaped: true }, roomy)).toThrow(/of memory.*\d+ nodes fit/);
-    assertFits({ nodes: 20, links: 160, isShaped: true }, roomy);
+    expect(() => assertFits({ nodes: 500, links: 4000, mostLinks: 16, isShaped: true }, roomy)).toThrow(
+      /of memory.*\d+ nodes fit/,
+    );
+    assertFits({ nodes: 20, links: 160, mostLinks: 16, isShaped: true }, roomy);
   });
 
   it("takes a process a core, and never an empty one", () => {
@@ -255,6 +273,7 @@ describe("plan", () => {
   it("config hash: is of what decides, but for the seed", () => {
     const hash = configHash(PARAMS, []);
     expect(configHash({ ...PARAMS, seed: 9 }, [[0, 1]])).toBe(hash);
+    expect(configHash({ ...PARAMS, topology: "f" }, [[0, 1]])).toBe(configHash({ ...PARAMS, topology: "g" }, [[0, 1]]));
     expect(configHash({ ...PARAMS, degree: 4 }, [])).not.toBe(hash);
     expect(configHash({ ...PARAMS, topology: "f" }, [[0, 1]])).not.toBe(
       configHash({ ...PARAMS, topology: "f" }, [[1, 2]]),
