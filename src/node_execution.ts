@@ -1,5 +1,6 @@
 /** The execution side of a node: its client, and the follower of the contract along the consensus chain's head. */
 import { toHex } from "@lodestar/utils";
+import { isZero } from "./base/bytes.ts";
 import type { HeadEvent } from "./chain/events.ts";
 import { AnvilEngine } from "./execution/anvil_engine.ts";
 import { type FollowedBlock, MessageFollower, type MessageOrigin } from "./execution/follower.ts";
@@ -66,8 +67,4 @@ export class NodeExecution {
     }
     this.follower.setHead(path);
   }
-}
-
-function isZero(root: Uint8Array): boolean {
-  return root.every((byte) => byte === 0);
 }

@@ -9,9 +9,9 @@ import type { NodeEventSink } from "./node_events.ts";
 import { ExitParking, type WaitingExit } from "./node_parking.ts";
 import type { JournalRecord, PoolJournal } from "./pool/journal.ts";
 import type { TriggeredExitPool } from "./pool/triggered_exits.ts";
+import { UnsentExits } from "./pool/unsent_exits.ts";
 import { TriggeredExit } from "./spec/types.ts";
-import type { RootsView, StateView } from "./state/view.ts";
-import { isLasting } from "./validation/seen.ts";
+import type { StateView } from "./state/view.ts";
 import type {
   TriggeredExitOutcome,
   TriggeredExitValidator,
@@ -49,12 +49,6 @@ export interface NodeExitsDeps {
   readonly log: Logger;
 }
 
-/**
- * Exits of ours that reached no peer yet; they are tried again with each head. The oldest is forgotten beyond it: the
- * pool still holds it.
- */
-const MAX_UNSENT = 1_024;
-
 const SUBMITTED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set(["ROOT_EXPIRING", "ROOT_EXPIRED"]);
 /** What we form is the contract's: its block may be older than the fork, and its root never stored. */
 const FORMED_ROOT_GONE: ReadonlySet<TriggeredExitCode> = new Set([...SUBMITTED_ROOT_GONE, "UNKNOWN_ROOT"]);
@@ -73,7 +67,7 @@ interface Arrival {
 
 export class NodeExits {
   readonly #deps: NodeExitsDeps;
-  readonly #unsent = new Map<number, VerifiedTriggeredExit>();
+  readonly #unsent = new UnsentExits();
   readonly #parking: ExitParking;
   /** Newest last; judged as soon as the node is synced. */
   readonly #restored: JournalRecord[];
@@ -172,7 +166,10 @@ export class NodeExits {
     if (!this.#deps.isSynced()) return;
     this.#renew();
     this.#refill();
-    this.#sendUnsent(roots);
+    const { validator } = this.#deps;
+    for (const exit of this.#unsent.take(roots, (unsent) => validator.isStillValid(unsent))) {
+      void this.#spread(exit, toHex(exit.pubkey));
+    }
   }
 
   /** Every node that follows the contract does so at the same head, against the same root, so that all make the same bytes. */
@@ -203,16 +200,6 @@ export class NodeExits {
       } else if (verdict.result === "ignore" && ssz !== null && validatorIndex !== null) {
         pool.keepWaiting({ ssz, validatorIndex });
       }
-    }
-  }
-
-  /** As long as the root lasts; and not while others would refuse it, as an exit initiated otherwise by now. */
-  #sendUnsent(roots: RootsView): void {
-    for (const [validatorIndex, exit] of this.#unsent) {
-      const lasts = isLasting(exit.root, roots);
-      if (lasts && !this.#deps.validator.isStillValid(exit)) continue;
-      this.#unsent.delete(validatorIndex);
-      if (lasts) void this.#spread(exit, toHex(exit.pubkey));
     }
   }
 
@@ -284,7 +271,7 @@ export class NodeExits {
       );
     }
     const { recipients, duplicate } = outcome;
-    if (recipients === 0 && !duplicate) this.#keepUnsent(exit);
+    if (recipients === 0 && !duplicate) this.#unsent.keep(exit);
     pool.onPublished(exit.validatorIndex, recipients);
     onEvent({ event: "published", pubkey, recipients });
     return recipients;
@@ -297,12 +284,6 @@ export class NodeExits {
       { ssz, isLocal },
       { size: pool.size + waiting.length, records: () => [...waiting, ...pool.records()] },
     );
-  }
-
-  #keepUnsent(exit: VerifiedTriggeredExit): void {
-    this.#unsent.set(exit.validatorIndex, exit);
-    const oldest = this.#unsent.keys().next();
-    if (this.#unsent.size > MAX_UNSENT && !oldest.done) this.#unsent.delete(oldest.value);
   }
 
   #isPooled(validatorIndex: number, exit: TriggeredExit): boolean {

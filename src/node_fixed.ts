@@ -4,6 +4,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
+import { isZero } from "./base/bytes.ts";
 import { CodedError, errorMessage } from "./base/errors.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
 import type { StatusMessage } from "./network/network.ts";
@@ -113,7 +114,7 @@ class FixedChain implements ApiChain {
     const { slot, latestBlockHeader } = this.#head;
     const header = latestBlockHeader.clone();
     // A state has the root of itself in its own header only after the next slot.
-    if (header.stateRoot.every((byte) => byte === 0)) header.stateRoot = this.#head.hashTreeRoot();
+    if (isZero(header.stateRoot)) header.stateRoot = this.#head.hashTreeRoot();
     return {
       forkDigest: Uint8Array.from(Buffer.from(computeForkDigestHex(this.config, this.epoch), "hex")),
       finalizedRoot: this.#head.finalizedCheckpoint.root,

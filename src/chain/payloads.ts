@@ -1,4 +1,5 @@
 /** What the execution client says of payloads, without ever failing: one that cannot be asked says SYNCING. */
+import { isZero } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -52,7 +53,7 @@ export class PayloadVerifier {
   async contradictsFinality(): Promise<boolean> {
     const payload = this.finalized();
     // Before the fork a payload claims no root.
-    if (payload === this.confirmed || payload.messageBusRoot.every((byte) => byte === 0)) return false;
+    if (payload === this.confirmed || isZero(payload.messageBusRoot)) return false;
     const root = await this.rootOrProblem(payload.blockHash);
     if (root === null) return false;
     const found = typeof root === "string" ? root : toRootHex(root);

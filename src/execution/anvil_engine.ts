@@ -11,6 +11,7 @@
  */
 import { bytesToHex, type Hex, keccak256 } from "viem";
 import { z } from "zod";
+import { isZero } from "../base/bytes.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import { ExecutionPayload } from "../spec/types.ts";
 import type {
@@ -147,7 +148,7 @@ export class AnvilEngine implements ExecutionEngine, MessageSource {
 
   async #getRoot(blockHash: Uint8Array): Promise<Uint8Array> {
     const root = await this.#reader.getMessageRoot(blockHash);
-    const isMissing = root.every((byte) => byte === 0);
+    const isMissing = isZero(root);
     if (isMissing && !this.#isContractMissing) {
       const { contract } = this.#options;
       this.#deps.log.warn({ contract }, "no message bus at its address: until there is, payloads have no root");
