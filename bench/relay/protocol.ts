@@ -10,7 +10,7 @@ export const PARTS = [
   "one write",
   "lean noise",
   "noise cipher",
-  "vector cipher",
+  "libsodium",
 ] as const;
 export type Part = (typeof PARTS)[number];
 

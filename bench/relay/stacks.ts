@@ -39,7 +39,7 @@ const STACKS: Record<Exclude<RelayName, "stock">, TransportStack> = {
   "no one write": { ...FAST_STACK, transport: STOCK_STACK.transport },
   "no lean noise": { ...FAST_STACK, encrypter: () => noise({ crypto: noiseCrypto }) },
   "no noise cipher": { ...FAST_STACK, encrypter: () => leanNoise(noise()) },
-  "no vector cipher": { ...FAST_STACK, encrypter: () => leanNoise(noise({ crypto: createNoiseCrypto(null) })) },
+  "no libsodium": { ...FAST_STACK, encrypter: () => leanNoise(noise({ crypto: createNoiseCrypto(null) })) },
 };
 
 export interface BenchNode {

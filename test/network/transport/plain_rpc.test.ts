@@ -15,7 +15,10 @@ function knowing(...names: string[]): KnownTopics {
 const topics = knowing(...TOPICS);
 const bytes = fc.uint8Array({ maxLength: 300 });
 const plainMessage = fc.record({ data: bytes, topic: fc.constantFrom(...TOPICS) });
-const plainRpc = fc.record({ subscriptions: fc.constant<RPC.SubOpts[]>([]), messages: fc.array(plainMessage, { maxLength: 5 }) });
+const plainRpc = fc.record({
+  subscriptions: fc.constant<RPC.SubOpts[]>([]),
+  messages: fc.array(plainMessage, { maxLength: 5 }),
+});
 const anyMessage = fc.record(
   {
     topic: fc.constantFrom(...TOPICS, "", "unknown"),
