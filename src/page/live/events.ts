@@ -24,7 +24,6 @@ export type FeedEvent =
       readonly secondsPerSlot: number;
       readonly slotsPerEpoch: number;
       readonly contract: string;
-      readonly elUrl: string;
     }
   | { readonly event: "node_ready"; readonly node: string; readonly peerId: string; readonly pageUrl: string | null }
   | { readonly event: "stranger"; readonly name: string; readonly peerId: string }

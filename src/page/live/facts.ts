@@ -1,5 +1,5 @@
 /** What the page knows of nodes, messages and verdicts. */
-import type { VerdictResult } from "./events.ts";
+import type { FeedEvent, VerdictResult } from "./events.ts";
 
 export type NodeKind = "self" | "node" | "peer" | "hostile";
 
@@ -67,11 +67,4 @@ export interface CodeCount {
   readonly bins: Map<number, number>;
 }
 
-export interface NetworkFacts {
-  readonly nodes: number;
-  readonly validators: number;
-  readonly secondsPerSlot: number;
-  readonly slotsPerEpoch: number;
-  readonly contract: string;
-  readonly elUrl: string;
-}
+export type NetworkFacts = Omit<Extract<FeedEvent, { event: "network" }>, "event">;
