@@ -1,30 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/log.ts";
-import type { NodeEvent } from "../../src/node_events.ts";
-import { NodeExits } from "../../src/node_exits.ts";
+import type { NodeExits } from "../../src/node_exits.ts";
 import { TriggeredExitPool } from "../../src/pool/triggered_exits.ts";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../../src/spec/preset.ts";
 import type { TriggeredExit } from "../../src/spec/types.ts";
 import { createStateView } from "../../src/state/view.ts";
-import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
 import { ExitScenario, type Sent, STRANGER } from "../state/exit_scenario.ts";
+import { createScenarioExits } from "./scenario_exits.ts";
 
 /** The exits of a node that follows the scenario's contract. */
 function createExits(scenario: ExitScenario, poolLimit?: number) {
-  const events: NodeEvent[] = [];
   const published: Uint8Array[] = [];
-  const views = { ...scenario.context(), head: createStateView(scenario.head) };
+  const codes: string[] = [];
   const node = { peers: 1 };
-  const pool = new TriggeredExitPool(poolLimit);
-  const exits = new NodeExits({
-    validator: new TriggeredExitValidator({
-      shardCommitteePeriodEpochs: views.shardCommitteePeriodEpochs,
-      getViews: () => views,
-      clockEpoch: () => views.clockEpoch,
-    }),
-    pool,
-    headView: () => views.head,
+  const { exits, pool, onHead } = createScenarioExits(scenario, {
+    pool: new TriggeredExitPool(poolLimit),
     publish: async (ssz) => {
       published.push(ssz);
       return { topic: "", recipients: node.peers, duplicate: false };
@@ -33,25 +22,9 @@ function createExits(scenario: ExitScenario, poolLimit?: number) {
       const proof = scenario.tree.proofFor(Number(signal.messageIndex), scenario.tree.count);
       return { messageBusSignal: { ...signal, proof }, data };
     },
-    onAccepted: () => {},
-    isSynced: () => true,
-    penalize: () => {},
-    slotMs: 6000,
-    journal: null,
-    restored: [],
-    onEvent: (event) => events.push(event),
-    clock: systemClock,
-    log: silentLogger,
+    onEvent: (event) => void (event.event === "verdict" && codes.push(event.code)),
   });
-  const codes = () => events.flatMap((event) => (event.event === "verdict" ? [event.code] : []));
-  return {
-    ...{ exits, pool, published, codes, node },
-    /** The scenario's head, as it is now, is the node's. */
-    onHead() {
-      views.head = createStateView(scenario.head);
-      exits.onHead();
-    },
-  };
+  return { exits, pool, published, codes: () => codes, node, onHead };
 }
 
 function form(exits: NodeExits, { sender, index }: Sent, exit: TriggeredExit): void {

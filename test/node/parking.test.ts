@@ -1,20 +1,14 @@
 /** Exits whose root comes later: held, released, late, expired. */
 import { describe, expect, test } from "vitest";
-import { silentLogger } from "../../src/base/log.ts";
 import { VERDICT_DEADLINE_MS } from "../../src/network/gossip.ts";
 import type { PeerFault } from "../../src/network/network.ts";
-import type { NodeEvent } from "../../src/node_events.ts";
-import { NodeExits } from "../../src/node_exits.ts";
 import { HELD_LIMIT, HELD_PER_PEER_LIMIT, HOLD_MS } from "../../src/node_parking.ts";
-import { TriggeredExitPool } from "../../src/pool/triggered_exits.ts";
-import { createStateView } from "../../src/state/view.ts";
 import { PARKED_LIFETIME_SLOTS } from "../../src/validation/parked.ts";
-import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
 import type { TriggeredExitVerdict } from "../../src/validation/verdict.ts";
 import { ManualClock } from "../chain/manual_clock.ts";
 import { EXITING_VALIDATOR, ExitScenario, toWireData } from "../state/exit_scenario.ts";
+import { createScenarioExits, SLOT_MS } from "./scenario_exits.ts";
 
-const SLOT_MS = 6000;
 const UNKNOWN = { result: "ignore", code: "UNKNOWN_ROOT" };
 const VALID = { result: "accept", code: "VALID" };
 
@@ -23,34 +17,19 @@ function setUp() {
   const scenario = new ExitScenario();
   const sent = scenario.send(EXITING_VALIDATOR);
   const clock = new ManualClock(1_000_000);
-  const views = { ...scenario.context() };
   const published: { ssz: Uint8Array; isLate: boolean }[] = [];
   const penalties: [peerId: string, fault: PeerFault, count: number][] = [];
   const codes: string[] = [];
   const node = { isSynced: true };
-  const pool = new TriggeredExitPool();
-  const exits = new NodeExits({
-    validator: new TriggeredExitValidator({
-      shardCommitteePeriodEpochs: views.shardCommitteePeriodEpochs,
-      getViews: () => views,
-      clockEpoch: () => views.clockEpoch,
-    }),
-    pool,
-    headView: () => views.head,
+  const { exits, pool, onHead } = createScenarioExits(scenario, {
     async publish(ssz, isLate) {
       published.push({ ssz, isLate });
       return { topic: "", recipients: 1, duplicate: false };
     },
-    proveAgain: () => null,
-    onAccepted: () => {},
     isSynced: () => node.isSynced,
     penalize: (...penalty) => penalties.push(penalty),
-    slotMs: SLOT_MS,
-    journal: null,
-    restored: [],
-    onEvent: (event: NodeEvent) => void (event.event === "verdict" && codes.push(event.code)),
+    onEvent: (event) => void (event.event === "verdict" && codes.push(event.code)),
     clock,
-    log: silentLogger,
   });
   return {
     ...{ scenario, clock, exits, pool, published, penalties, codes, node },
@@ -61,8 +40,7 @@ function setUp() {
     /** The block with the root becomes the head. */
     importBlock() {
       scenario.storeRoot();
-      views.head = createStateView(scenario.head);
-      exits.onHead();
+      onHead();
     },
   };
 }

@@ -1,45 +1,24 @@
 /** What a node's journal held: judged again, whatever has happened since. */
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/log.ts";
-import type { NodeEvent } from "../../src/node_events.ts";
-import { NodeExits } from "../../src/node_exits.ts";
 import type { JournalRecord } from "../../src/pool/journal.ts";
-import { TriggeredExitPool } from "../../src/pool/triggered_exits.ts";
 import { TriggeredExit } from "../../src/spec/types.ts";
-import { createStateView } from "../../src/state/view.ts";
-import { TriggeredExitValidator } from "../../src/validation/triggered_exit.ts";
 import { ExitScenario } from "../state/exit_scenario.ts";
+import { createScenarioExits } from "./scenario_exits.ts";
 
 function start(scenario: ExitScenario, restored: JournalRecord[]) {
-  const views = { ...scenario.context(), head: createStateView(scenario.head) };
   const node = { isSynced: true };
-  const pool = new TriggeredExitPool();
   const kept: JournalRecord[] = [];
   const published: Uint8Array[] = [];
   const verdicts: string[] = [];
-  const exits = new NodeExits({
-    validator: new TriggeredExitValidator({
-      shardCommitteePeriodEpochs: views.shardCommitteePeriodEpochs,
-      getViews: () => views,
-      clockEpoch: () => views.clockEpoch,
-    }),
-    pool,
-    headView: () => views.head,
+  const { exits, pool } = createScenarioExits(scenario, {
     publish: async (ssz) => {
       published.push(ssz);
       return { topic: "", recipients: 1, duplicate: false };
     },
-    proveAgain: () => null,
-    onAccepted: () => {},
     isSynced: () => node.isSynced,
-    penalize: () => {},
-    slotMs: 6000,
     journal: { append: (record) => void kept.push(record) },
     restored,
-    onEvent: (event: NodeEvent) => void (event.event === "verdict" && verdicts.push(`${event.source} ${event.code}`)),
-    clock: systemClock,
-    log: silentLogger,
+    onEvent: (event) => void (event.event === "verdict" && verdicts.push(`${event.source} ${event.code}`)),
   });
   return { exits, pool, kept, published, verdicts, node };
 }

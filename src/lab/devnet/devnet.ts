@@ -64,6 +64,9 @@ const HOSTILE_CONNECT_TIMEOUT_MS = 15_000;
 /** Epochs from the last exit's block to its finality: 2 to 3 when all is well, and as many again. */
 const FINALITY_PATIENCE_EPOCHS = 6;
 
+/** Events remembered as told; nodes tell of the same within seconds. The oldest is forgotten, and could be told again. */
+const MAX_TOLD = 4_096;
+
 /** Runs until the exits are final (`once`) or the signal aborts; false where something went wrong, see the summary. */
 export async function runDevnet(options: DevnetOptions, deps: DevnetDeps): Promise<boolean> {
   await using resources = new AsyncDisposableStack();
@@ -370,10 +373,11 @@ class Devnet {
     this.#tellStory({ ...event, node: node.name });
   }
 
-  /** Grows by some entries an epoch, for as long as a person watches. */
   #isNews(key: string): boolean {
     if (this.#told.has(key)) return false;
     this.#told.add(key);
+    const oldest = this.#told.keys().next();
+    if (this.#told.size > MAX_TOLD && !oldest.done) this.#told.delete(oldest.value);
     return true;
   }
 
