@@ -63,8 +63,23 @@ export function formatTopic(name: TopicName, forkDigest: string): string {
   return `/eth2/${forkDigest}/${name}/ssz_snappy`;
 }
 
+export interface TopicParts {
+  readonly name: TopicName;
+  readonly forkDigest: string;
+}
+
+/** Which of ours was parsed last: messages come on the same topic again and again. */
+let last: { readonly topic: string; readonly parts: TopicParts } | null = null;
+
 /** The parts of a full topic, or null where it is none of ours. */
-export function parseTopic(topic: string): { name: TopicName; forkDigest: string } | null {
+export function parseTopic(topic: string): TopicParts | null {
+  if (topic === last?.topic) return last.parts;
+  const parts = matchTopic(topic);
+  if (parts !== null) last = { topic, parts };
+  return parts;
+}
+
+function matchTopic(topic: string): TopicParts | null {
   const match = /^\/eth2\/([0-9a-f]{8})\/([a-z0-9_]+)\/ssz_snappy$/.exec(topic);
   const [, forkDigest, name] = match ?? [];
   if (forkDigest === undefined || name === undefined || !KNOWN_NAMES.has(name)) return null;
