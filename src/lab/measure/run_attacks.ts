@@ -42,6 +42,8 @@ export class RunAttacks {
     now: TraceClock,
     note: (event: TraceEvent) => void,
   ): void {
+    // Once for all: those that begin together begin in their order.
+    const nowMs = now.nowMs();
     for (const [index, { name, fromMs, toMs }] of attacks.entries()) {
       const attack = async () => {
         note({ t: now.nowUs(), e: "attack", n: target.node, name });
@@ -51,7 +53,7 @@ export class RunAttacks {
           .catch((error): AttackOutcome => ({ ...NOTHING_SENT, skipped: errorMessage(error) }));
         note({ t: now.nowUs(), e: "attacked", n: target.node, name, ...outcome });
       };
-      this.#timers.push(this.#clock.after(firstMs + fromMs - now.nowMs(), () => this.#running.push(attack())));
+      this.#timers.push(this.#clock.after(firstMs + fromMs - nowMs, () => this.#running.push(attack())));
     }
   }
 

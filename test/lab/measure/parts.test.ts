@@ -10,6 +10,7 @@ import {
   pruneBytes,
   subscriptionBytes,
 } from "../../../src/lab/measure/control_size.ts";
+import { encodeTraceEvent } from "../../../src/lab/measure/formats/pubsub_protobuf.ts";
 import { CITIES, roundTripMs } from "../../../src/lab/measure/links/cities.ts";
 import { parseBandwidth, parseLatency } from "../../../src/lab/measure/links/model.ts";
 import { configHash } from "../../../src/lab/measure/params.ts";
@@ -309,6 +310,24 @@ describe("sweep", () => {
     ],
   ])("refuses %s", (_, text) => {
     expect(codeOf(() => parseSweep(text, "s.yaml"))).toBe("SWEEP_INVALID");
+  });
+});
+
+describe("pubsub events in protobuf", () => {
+  const head = '"peerID":"AQI=","timestamp":1795407436147344001';
+  const control =
+    '"ihave":[{"topic":"t","messageIDs":["BAU=","Bg=="]}],"prune":[{"topic":"t"}],"idontwant":[{"messageIDs":["Bg=="]}]';
+  const meta = `"messages":[{"messageID":"BAU=","topic":"t"}],"subscription":[{"subscribe":false,"topic":"t"}],"control":{${control}}`;
+
+  // By proto.Marshal of go-libp2p-pubsub v0.19, from the same JSON.
+  it.each([
+    [`{"type":9,${head},"join":{"topic":"t"}}`, "080912020102188185a1d5cfb1a4f5186a030a0174"],
+    [
+      `{"type":7,${head},"sendRPC":{"sendTo":"Aw==","meta":{${meta}}}}`,
+      "080712020102188185a1d5cfb1a4f5185a2d0a010312280a070a020405120174120508001201741a160a0a0a01741202040512010622030a01742a030a0106",
+    ],
+  ])("are Go's bytes of %s", (line, hex) => {
+    expect(encodeTraceEvent(line).toString("hex")).toBe(hex);
   });
 });
 
