@@ -25,7 +25,10 @@ export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
  */
 export const VAIN_CALLS_BURST = 48;
 export const VAIN_CALLS_PER_SECOND = 240;
-/** Of all peers that wait together, in equal parts: ten that flood as one are judged no more than two. */
+/**
+ * Of all peers together that have used up half of their burst, or wait, in equal parts: ten that flood as one are judged no more
+ * than two.
+ */
 const SHARED_VAIN_CALLS_PER_SECOND = 480;
 /** How often those that wait are looked at: two or three calls a peer. */
 export const PACE_MS = 10;
@@ -109,8 +112,8 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
   let pendingBytes = 0;
   /** By peer id; forgotten when nothing is under way and no vain call remembered. */
   const queues = new Map<string, PeerQueue>();
-  /** Peers with messages that wait for their turn, when they were last looked at. */
-  let waitingPeers = 0;
+  /** Peers that share the calls, when they were last looked at. */
+  let sharingPeers = 0;
   let cancelPace: (() => void) | null = null;
 
   function answer(message: Pending, verdict: Verdict): void {
@@ -168,7 +171,7 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     const queue = queues.get(peerId) ?? { waiting: [], running: 0, bytes: 0, vainCalls: 0, drainedMs: 0 };
     queues.set(peerId, queue);
     const nowMs = clock.monotonicMs();
-    const perSecond = Math.min(VAIN_CALLS_PER_SECOND, SHARED_VAIN_CALLS_PER_SECOND / waitingPeers);
+    const perSecond = Math.min(VAIN_CALLS_PER_SECOND, SHARED_VAIN_CALLS_PER_SECOND / sharingPeers);
     queue.vainCalls = Math.max(0, queue.vainCalls - ((nowMs - queue.drainedMs) / 1000) * perSecond);
     queue.drainedMs = nowMs;
     return queue;
@@ -254,7 +257,6 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     }
     for (let called = true; called; ) {
       called = false;
-      waitingPeers = 0;
       for (const queue of queues.values()) {
         const next = canCall(queue) ? queue.waiting.shift() : undefined;
         if (next !== undefined) {
@@ -262,13 +264,14 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
           if (next.answered) release(next);
           else call(next, queue);
         }
-        if (queue.waiting.length > 0) waitingPeers++;
       }
     }
+    sharingPeers = 0;
     for (const [peerId, queue] of queues) {
+      if (queue.waiting.length > 0 || queue.vainCalls > VAIN_CALLS_BURST / 2) sharingPeers++;
       if (queue.waiting.length + queue.running === 0 && queue.vainCalls === 0) queues.delete(peerId);
     }
-    if (waitingPeers > 0) schedulePace();
+    if (sharingPeers > 0) schedulePace();
   }
 
   function schedulePace(): void {

@@ -52,7 +52,8 @@ const PUBKEY_SIZE_BYTES = 48;
 export class ParkedExits {
   /** In order of arrival, which is that of expiry. */
   readonly #exits = new Set<ParkedExit>();
-  readonly #byRoot = new Map<string, Set<ParkedExit>>();
+  /** By root, then by pubkey: thousands may wait for one root, and each newcomer looks for its like. */
+  readonly #byRoot = new Map<string, Map<string, ParkedExit>>();
   readonly #byPeer = new Map<string | null, Set<ParkedExit>>();
   readonly #blockRoots = new Set<string>();
   readonly #limit: number;
@@ -77,9 +78,7 @@ export class ParkedExits {
   park({ ssz, root, ...rest }: ParkedExit): ParkOutcome {
     const { peerId } = rest;
     const key = keyOf(root);
-    for (const parked of this.#byRoot.get(key) ?? []) {
-      if (Buffer.compare(pubkeyOf(parked.ssz), pubkeyOf(ssz)) === 0) return { outcome: "KEPT" };
-    }
+    if (this.#byRoot.get(key)?.has(pubkeyKeyOf(ssz)) === true) return { outcome: "KEPT" };
     const ownCount = this.#byPeer.get(peerId)?.size ?? 0;
     if (ownCount >= this.#perPeerLimit) return { outcome: "FULL" };
     let evicted: ParkedExit | null = null;
@@ -94,8 +93,10 @@ export class ParkedExits {
     bytes.set(root, ssz.length);
     const exit = { ...rest, ssz: bytes.subarray(0, ssz.length), root: bytes.subarray(ssz.length) };
     this.#exits.add(exit);
-    addTo(this.#byRoot, key, exit);
-    addTo(this.#byPeer, peerId, exit);
+    const ofRoot = this.#byRoot.get(key) ?? new Map<string, ParkedExit>();
+    this.#byRoot.set(key, ofRoot.set(pubkeyKeyOf(ssz), exit));
+    const ofPeer = this.#byPeer.get(peerId) ?? new Set<ParkedExit>();
+    this.#byPeer.set(peerId, ofPeer.add(exit));
     return { outcome: "PARKED", exit, evicted };
   }
 
@@ -110,8 +111,8 @@ export class ParkedExits {
   release(isStored: (root: Uint8Array) => boolean): ParkedExit[] {
     const released: ParkedExit[] = [];
     for (const exits of this.#byRoot.values()) {
-      const [first] = exits;
-      if (first !== undefined && isStored(first.root)) released.push(...exits);
+      const [first] = exits.values();
+      if (first !== undefined && isStored(first.root)) released.push(...exits.values());
     }
     for (const exit of released) this.#remove(exit);
     return released;
@@ -139,28 +140,21 @@ export class ParkedExits {
 
   #remove(exit: ParkedExit): void {
     this.#exits.delete(exit);
-    removeFrom(this.#byRoot, keyOf(exit.root), exit);
-    removeFrom(this.#byPeer, exit.peerId, exit);
+    const key = keyOf(exit.root);
+    const ofRoot = this.#byRoot.get(key);
+    ofRoot?.delete(pubkeyKeyOf(exit.ssz));
+    if (ofRoot?.size === 0) this.#byRoot.delete(key);
+    const ofPeer = this.#byPeer.get(exit.peerId);
+    ofPeer?.delete(exit);
+    if (ofPeer?.size === 0) this.#byPeer.delete(exit.peerId);
   }
 }
 
-function addTo<Key>(map: Map<Key, Set<ParkedExit>>, key: Key, exit: ParkedExit): void {
-  const exits = map.get(key);
-  if (exits === undefined) map.set(key, new Set([exit]));
-  else exits.add(exit);
+/** Bytes as a string of as many latin1 characters: the cheapest map key. */
+function keyOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
-function removeFrom<Key>(map: Map<Key, Set<ParkedExit>>, key: Key, exit: ParkedExit): void {
-  const exits = map.get(key);
-  exits?.delete(exit);
-  if (exits?.size === 0) map.delete(key);
-}
-
-/** 32 bytes as a string of 32 latin1 characters: the cheapest map key. */
-function keyOf(root: Uint8Array): string {
-  return Buffer.from(root.buffer, root.byteOffset, root.byteLength).toString("latin1");
-}
-
-function pubkeyOf(ssz: Uint8Array): Uint8Array {
-  return ssz.subarray(ssz.length - PUBKEY_SIZE_BYTES);
+function pubkeyKeyOf(ssz: Uint8Array): string {
+  return keyOf(ssz.subarray(ssz.length - PUBKEY_SIZE_BYTES));
 }

@@ -35,6 +35,7 @@ import { subscriptionFlood } from "./attacks/control/subscription_flood.ts";
 import { unknownTopics } from "./attacks/control/unknown_topics.ts";
 import { alreadySeen } from "./attacks/messages/already_seen.ts";
 import { crossTopic } from "./attacks/messages/cross_topic.ts";
+import { forgedTree } from "./attacks/messages/forged_tree.ts";
 import { messageBomb } from "./attacks/messages/message_bomb.ts";
 import { mutation } from "./attacks/messages/mutation.ts";
 import { reasonAttacks } from "./attacks/messages/reasons.ts";
@@ -53,6 +54,7 @@ export const CATALOGUE: readonly Attack[] = [
   ...reasonAttacks,
   alreadySeen,
   unknownRoots,
+  forgedTree,
   messageBomb,
   mutation,
   snappyBomb,

@@ -103,8 +103,10 @@ export const promptMessages: Cure = {
         if ((ownCount === 0 && !isWaiting(peerId)) || laterBytes + wireData.length > MAX_LATER_BYTES) {
           receiveNow(received);
         } else if (ownCount < MAX_PENDING_VERDICTS) {
-          later.add(peerId, received);
-          laterBytes += wireData.length;
+          // A copy: the rest of the chunk that it came in, 64 KiB, must not wait as well.
+          const own = new Uint8Array(wireData);
+          later.add(peerId, { peerId, message: { ...message, data: own }, wireData: own });
+          laterBytes += own.length;
           turn.atEnd(receiveLater);
         } else if (!guard.isRefused(peerId)) {
           refuse({ peerId, topic: message.topic, wireData });

@@ -87,6 +87,13 @@ describe("criteria", () => {
     expect(judgeReport(FLOOD, { ...report, ...target({ heapGrowthBytes: 65 * MEBIBYTE }) })).toEqual(["HEAP"]);
   });
 
+  test("let them fill where many identities brought much that was not judged, and not where one did", () => {
+    const grown = target({ heapGrowthBytes: 60 * MEBIBYTE });
+    const sent = { ...SOUND.sent, messages: 10_001 };
+    expect(judgeReport(FLOOD, { ...SOUND, ...grown, sent: { ...sent, identities: 10 } })).toEqual([]);
+    expect(judgeReport(FLOOD, { ...SOUND, ...grown, sent })).toEqual(["HEAP"]);
+  });
+
   test("ask no hang-up of a target where the attack is none that owes one", () => {
     expect(judgeReport({ hangsUp: false }, { ...SOUND, firstHungUpMs: null, validatorCalls: 500 })).toEqual([]);
   });
