@@ -73,7 +73,7 @@ export interface Contender {
 
 /**
  * @param dir of one run, or of several that `--repeat` made.
- * @param name for tables; one run that was interrupted says so behind it.
+ * @param name for tables; one run that is partial says so behind it.
  * Throws a `CodedError` `RUN_UNREADABLE`.
  */
 export async function readContender(dir: string, name = dir): Promise<Contender> {
@@ -89,7 +89,7 @@ export async function readContender(dir: string, name = dir): Promise<Contender>
   const run = await readParams(dir);
   const report = await readReport(dir);
   return {
-    name: report.partial ? `${name} (interrupted)` : name,
+    name: report.partial ? `${name} (partial)` : name,
     run,
     summary: summarize([report], run.configHash),
     cdfs: curvesOf([report]),

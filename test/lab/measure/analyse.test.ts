@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { analyse } from "../../../src/lab/measure/analyse.ts";
-import { type Contender, compare, summarize } from "../../../src/lab/measure/compare.ts";
+import { type Contender, compare, readContender, summarize } from "../../../src/lab/measure/compare.ts";
 import type { Report } from "../../../src/lab/measure/report.ts";
+import { writeSummary } from "../../../src/lab/measure/run_dir.ts";
 import { reportNotes, reportTable } from "../../../src/lab/measure/table.ts";
 import type { TraceEvent, TraceHeader } from "../../../src/lab/measure/trace.ts";
 import { readTrace } from "../../../src/lab/measure/trace_file.ts";
@@ -188,6 +189,25 @@ describe("comparison", () => {
     });
     expect(p50(slow, quick)?.ratios[1]).toBeCloseTo(12 / 22);
     expect(p50(quick, slow)?.judgements[1]).toBe("worse");
+  });
+
+  it("names a run that is partial, and sums up the runs that a summary names alone", async () => {
+    const report = await reportOf(EVENTS.slice(0, 18));
+    const write = async (name: string, value: unknown) => {
+      const path = join(dir, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, JSON.stringify(value));
+    };
+    for (const run of ["repeated/seed-1", "repeated/seed-2"]) {
+      await write(`${run}/params.json`, { configHash: "0123", params: PARAMS });
+      await write(`${run}/report.json`, report);
+    }
+    expect((await readContender(join(dir, "repeated/seed-1"), "one")).name).toBe("one (partial)");
+    const summary = summarize([{ ...report, partial: false }], "0123");
+    await writeSummary(join(dir, "repeated"), summary, [join(dir, "repeated/seed-2")]);
+    expect(await readContender(join(dir, "repeated"))).toMatchObject({ summary, cdfs: [report.latencyMs.cdf] });
+    await write("foreign/summary.json", { ...summary, dirs: [".."] });
+    await expect(readContender(join(dir, "foreign"))).rejects.toMatchObject({ code: "RUN_UNREADABLE" });
   });
 
   it("knows nothing of a single run's noise but where the bootstrap says it", async () => {
