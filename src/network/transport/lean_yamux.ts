@@ -6,6 +6,7 @@
  * @spec hashicorp/yamux spec.md#framing
  */
 import type { MessageStream, Stream, StreamMuxerFactory } from "@libp2p/interface";
+import type { Uint8ArrayList } from "uint8arraylist";
 import { CodedError } from "../../base/errors.ts";
 import type { Bytes } from "./bytes.ts";
 import { receiveDirectly } from "./direct_receive.ts";
@@ -18,6 +19,8 @@ const WINDOW_UPDATE = 1;
 const ESTABLISHED = 3;
 /** What every stream may be sent at first, and the most that one may which we no longer have. @spec hashicorp/yamux spec.md */
 const INITIAL_WINDOW_BYTES = 256 * 1024;
+/** The library's frames are as large as the other's window. rust-libp2p's window grows beyond 1 MiB, and a frame of that ends the connection. */
+const MAX_FRAME_BYTES = 256 * 1024;
 
 interface Frame {
   readonly header: { type: number; flag: number; streamID: number; length: number };
@@ -37,6 +40,7 @@ type YamuxStream = Stream & {
   handleData(frame: Frame): void;
   handleWindowUpdate(frame: Frame): void;
   sendWindowUpdate(): void;
+  sendFrame(header: Frame["header"], data?: Uint8ArrayList): boolean;
 };
 
 /** And its muxers. */
@@ -59,7 +63,13 @@ function checkMuxer(muxer: YamuxMuxer): void {
 function checkStream(stream: YamuxStream): void {
   const { streamId, state, recvWindow, recvWindowCapacity, sendWindowCapacity, maxMessageSize, sendingData } = stream;
   const numbers = [streamId, state, recvWindow, recvWindowCapacity, sendWindowCapacity, maxMessageSize];
-  const functions = [stream.onData, stream.handleData, stream.handleWindowUpdate, stream.sendWindowUpdate];
+  const functions = [
+    stream.onData,
+    stream.handleData,
+    stream.handleWindowUpdate,
+    stream.sendWindowUpdate,
+    stream.sendFrame,
+  ];
   if (
     !numbers.every((member) => typeof member === "number") ||
     !functions.every((member) => typeof member === "function") ||
@@ -153,9 +163,21 @@ function readFrames(muxer: YamuxMuxer): FrameCutter {
   });
 }
 
-/** Has a stream send what fits its window at once, in one buffer; all else goes the library's way. */
+/** Has a stream send what fits its window and a frame at once, in one buffer; all else goes the library's way, in frames as small. */
 function sendFrames(stream: YamuxStream, muxer: YamuxMuxer): YamuxStream {
   checkStream(stream);
+  const sendFrame = stream.sendFrame.bind(stream);
+  stream.sendFrame = (header, data) => {
+    if (data === undefined || data.byteLength <= MAX_FRAME_BYTES) return sendFrame(header, data);
+    let canSendMore = true;
+    for (let at = 0; at < data.byteLength; at += MAX_FRAME_BYTES) {
+      const part = data.sublist(at, Math.min(at + MAX_FRAME_BYTES, data.byteLength));
+      // The flag opens the stream.
+      const flag = at === 0 ? header.flag : 0;
+      canSendMore = sendFrame({ ...header, flag, length: part.byteLength }, part);
+    }
+    return canSendMore;
+  };
   const send = stream.send.bind(stream);
   stream.send = (data) => {
     const length = data.byteLength;
@@ -166,7 +188,7 @@ function sendFrames(stream: YamuxStream, muxer: YamuxMuxer): YamuxStream {
       !stream.sendingData &&
       stream.writeBufferLength === 0 &&
       length > 0 &&
-      length <= Math.min(stream.sendWindowCapacity, stream.maxMessageSize);
+      length <= Math.min(stream.sendWindowCapacity, stream.maxMessageSize, MAX_FRAME_BYTES);
     if (!canGo) return send(data);
     stream.sendWindowCapacity -= length;
     stream.sendingData = true;
