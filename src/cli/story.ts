@@ -162,8 +162,10 @@ function summary(event: Extract<DevnetEvent, { event: "summary" }>): string {
   if (median !== null && max !== null) {
     lines.push(`  from transaction to block: median ${seconds(median)}, longest ${seconds(max)}`);
   }
-  lines.push("", "  What was bad died here:", ...event.bad.map(fate), "", "  APIs:");
-  for (const { node, url } of event.apis) lines.push(`    ${node}  ${url ?? "none"}`);
+  lines.push("", "  What was bad died here:", ...event.bad.map(fate), "", "  APIs, and memory:");
+  for (const { node, url, rssBytes } of event.apis) {
+    lines.push(`    ${node}  ${url ?? "none"}${rssBytes === null ? "" : `  ${Math.round(rssBytes / 1e6)} MB`}`);
+  }
   return lines.join("\n");
 }
 

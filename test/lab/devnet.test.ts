@@ -32,7 +32,11 @@ const shapes: Record<string, z.ZodType> = {
   exit_initiated: z.object({ validatorIndex: z.int(), exitEpoch: z.int() }),
   finalized: z.object({ epoch: z.int() }),
   operation_pushed: z.object({ kind: z.string(), node: z.string() }),
-  summary: z.object({ ok: z.boolean(), reason: z.string().nullable(), apis: z.array(z.object({ url: z.url() })) }),
+  summary: z.object({
+    ok: z.boolean(),
+    reason: z.string().nullable(),
+    apis: z.array(z.object({ url: z.url(), rssBytes: z.number().min(50e6) })),
+  }),
 };
 
 interface Event {

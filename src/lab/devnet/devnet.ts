@@ -17,10 +17,11 @@ import { TriggeredExit } from "../../spec/types.ts";
 import { getInteropKeys } from "../../state/interop_keys.ts";
 import { decompressSnappyBlock } from "../../validation/snappy_block.ts";
 import { type Anvil, startAnvil } from "../anvil.ts";
+import { scrape } from "../fuzz/scrape.ts";
 import { type MadeNetwork, makeNetwork, WITHDRAWAL_ACCOUNTS, withdrawalAccountOf } from "../genesis.ts";
 import { GossipPeer, type GossipPeerMessage } from "../gossip_peer.ts";
 import { makeDevnetDir } from "./directory.ts";
-import type { DevnetEvent, DevnetEventSink, SpecimenKind } from "./events.ts";
+import type { DevnetEvent, DevnetEventSink, SpecimenKind, SummaryNode } from "./events.ts";
 import { Fleet, type FleetNode } from "./fleet.ts";
 import { type HostileOperation, hostileOperations, proveMaterial, type SentSpecimens } from "./hostile.ts";
 import { Ledger } from "./ledger.ts";
@@ -78,6 +79,11 @@ export async function runDevnet(options: DevnetOptions, deps: DevnetDeps): Promi
     if (deps.signal.aborted) return true;
     throw error;
   }
+}
+
+async function nodeOfSummary({ name, apiUrl }: FleetNode): Promise<SummaryNode> {
+  const { rssBytes } = await scrape(`${apiUrl}/metrics`);
+  return { node: name, url: apiUrl, rssBytes };
 }
 
 class Devnet {
@@ -152,7 +158,7 @@ class Devnet {
       FINALITY_PATIENCE_EPOCHS * epochMs,
       "finality",
     ).catch((error) => this.#giveUp(error));
-    const summary = this.#ledger.summary(fleet.nodes.map(({ name, apiUrl }) => ({ node: name, url: apiUrl })));
+    const summary = this.#ledger.summary(await Promise.all(fleet.nodes.map(nodeOfSummary)));
     this.#tell(summary);
     // The summary is the last word of a run that ends with it.
     this.#silent = options.once;

@@ -29,6 +29,13 @@ export interface SpecimenFate {
   readonly inBlock: boolean;
 }
 
+export interface SummaryNode {
+  readonly node: string;
+  readonly url: string | null;
+  /** Resident memory of its process; null where it does not say. */
+  readonly rssBytes: number | null;
+}
+
 type Named<Event> = Event extends { event: "ready" } ? never : Event & { node: string };
 
 type ReadyNode = Pick<Extract<NodeEvent, { event: "ready" }>, "peerId" | "multiaddrs" | "apiUrl" | "pageUrl">;
@@ -77,7 +84,7 @@ export type DevnetEvent =
       }[];
       bad: SpecimenFate[];
       txToInclusionMs: { median: number | null; max: number | null };
-      apis: { node: string; url: string | null }[];
+      apis: SummaryNode[];
     };
 
 export type DevnetEventSink = (event: DevnetEvent) => void;

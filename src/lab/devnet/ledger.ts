@@ -1,6 +1,6 @@
 /** What became of each message of a devnet run: kept from the events, read by the story's end and by `--once`. */
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
-import type { DevnetEvent, SpecimenFate, SpecimenKind, SpecimenRoute } from "./events.ts";
+import type { DevnetEvent, SpecimenFate, SpecimenKind, SpecimenRoute, SummaryNode } from "./events.ts";
 
 interface ExitRecord {
   readonly validatorIndex: number;
@@ -142,7 +142,7 @@ export class Ledger {
     return this.#bad.every((record) => this.#refusals(record).size > 0);
   }
 
-  summary(apis: { node: string; url: string | null }[]): Extract<DevnetEvent, { event: "summary" }> {
+  summary(apis: SummaryNode[]): Extract<DevnetEvent, { event: "summary" }> {
     const exits = [...this.#exits.values()];
     const bad = this.#bad.map((record) => this.#fate(record));
     const delays = exits.flatMap(({ sentMs, includedMs }) => (includedMs === null ? [] : [includedMs - sentMs]));
