@@ -55,8 +55,11 @@ export async function measureInto(
       summary,
       done.map(({ dir }) => dir),
     );
-    const text = `Medians of ${summary.runs} runs, with the smallest and largest value:\n${summaryTable(summary)}`;
-    output.event("summary", { ...summary }, text);
+    const head =
+      summary.runs === 1
+        ? "One run was done, with the intervals that it has by itself:"
+        : `Medians of ${summary.runs} runs, with the smallest and largest value:`;
+    output.event("summary", { ...summary }, `${head}\n${summaryTable(summary)}`);
   }
   return summary;
 }
