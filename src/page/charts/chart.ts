@@ -53,6 +53,11 @@ export function valueAxis(name: string, nameGap = 32) {
   } as const;
 }
 
+/** Of things that are counted: no tick between two whole numbers. */
+export function countAxis(name: string) {
+  return { ...valueAxis(name, 48), minInterval: 1 } as const;
+}
+
 /** Unix milliseconds as UTC; smaller numbers as seconds since a run's beginning. */
 export function timeText(ms: number): string {
   return ms > 1e11 ? new Date(ms).toISOString().slice(11, 19) : numberText(ms / 1000);

@@ -1,5 +1,6 @@
 /** How long messages take: the distribution function, and bars by bucket. */
 import {
+  countAxis,
   type DataTable,
   dashOf,
   type EChartsOption,
@@ -129,7 +130,7 @@ export function latencyBuckets({ series, counted = "deliveries" }: LatencyBucket
       data: (series[0]?.upperMs ?? []).map(boundText),
       axisLabel: { hideOverlap: true },
     },
-    yAxis: valueAxis(counted, 48),
+    yAxis: countAxis(counted),
     series: series.map(({ name, counts }, index) => ({
       type: "bar",
       id: `bucket-${index}`,

@@ -61,10 +61,13 @@ const STATES: Readonly<
   formed: { name: "origin", colour: "--formed", symbol: "rect" },
 };
 
+/** The library's own hollow circle is filled white, in the dark too. */
+const RING = "path://M-5,0A5,5,0,1,0,5,0A5,5,0,1,0,-5,0ZM-3,0A3,3,0,1,1,3,0A3,3,0,1,1,-3,0Z";
+
 const KIND_SYMBOLS: Readonly<Record<NodeKind, string>> = {
   self: "roundRect",
   node: "circle",
-  peer: "emptyCircle",
+  peer: RING,
   hostile: "arrow",
 };
 

@@ -1,5 +1,5 @@
 /** Verdicts by their code, over time. */
-import { type DataTable, type EChartsOption, GRID, LEGEND, TOOLTIP, timeText, valueAxis } from "./chart.ts";
+import { countAxis, type DataTable, type EChartsOption, GRID, LEGEND, TOOLTIP, timeText } from "./chart.ts";
 
 export type VerdictResult = "accept" | "ignore" | "reject";
 
@@ -34,7 +34,7 @@ export function verdictsOverTime({ startMs, binMs, series }: VerdictCounts): ECh
       data: Array.from({ length: bins }, (_, k) => timeText(startMs + k * binMs)),
       axisLabel: { hideOverlap: true },
     },
-    yAxis: valueAxis("verdicts", 48),
+    yAxis: countAxis("verdicts"),
     series: series.map(({ code, result, counts }) => {
       const rank = seen[result]++;
       const symbol = DECALS[rank % DECALS.length] ?? "none";

@@ -69,6 +69,8 @@ export function nodePage(): Page {
         (topic, data) => {
           const event = eventOf(topic, data);
           if (event !== null) model.apply(event);
+          // The event tells the epoch; its slot is in the metrics.
+          if (topic === "finalized_checkpoint") poll.now();
         },
         (state) => {
           // It may come back with another chain, and a lower head.

@@ -230,3 +230,14 @@ it("texts: four digits, seconds of a run, or UTC", () => {
   expect([timeText(1_500), timeText(1_700_000_000_000)]).toEqual(["1.5", "22:13:20"]);
   expect([0, 1, 2, 3].map(dashOf)).toEqual(["solid", "dashed", "dotted", "solid"]);
 });
+
+it("counts have ticks at whole numbers alone", () => {
+  for (const option of [latencyBuckets(BUCKETS), verdictsOverTime(VERDICTS)]) {
+    expect(render(option).texts.filter((text) => /^\d+\.\d+$/.test(text))).toEqual([]);
+  }
+});
+
+it("a peer of a node is a ring, which shows what is behind it: the dark, too", () => {
+  const graph: Graph = { nodes: [{ id: "a", label: "a", kind: "peer", x: 0.5, y: 0.5 }], links: [] };
+  expect(render(networkGraph(graph)).svg).not.toMatch(/#fff\b|#ffffff|white/i);
+});
