@@ -58,7 +58,7 @@ export class NodeProcesses {
       const nodes = range(topology.nodes).filter((node) => node % count === index);
       const { host, enter } = namespaces?.places[index] ?? HERE;
       const worker = new WorkerProcess<NodeMethods>("node_worker", clock, enter);
-      const tracePath = join(dir, `trace.${index}.ndjson`);
+      const tracePath = join(dir, `trace.${index}.records`);
       return { worker, host, nodes, has: new Set(nodes), tracePath, clock: { offsetMs: 0, errorMs: 0 } };
     });
   }
