@@ -139,10 +139,13 @@ for (const [i, exit] of take(REDIALS).entries()) {
   await settle("redialled");
 }
 
-const honest = Object.values(peers).flatMap(({ events }) => events);
-const api = target.metricsUrl?.replace(/\/metrics$/, "/eth/v1/node/peers") ?? "";
 type ApiPeer = { readonly peer_id: string; readonly score: number; readonly guard: Record<string, number> };
-const known = ((await (await fetch(api)).json()) as { data: ApiPeer[] }).data;
+async function knownPeers(): Promise<ApiPeer[]> {
+  const response = await fetch(new URL("/eth/v1/node/peers", target.metricsUrl ?? ""));
+  return ((await response.json()) as { data: ApiPeer[] }).data;
+}
+const honest = Object.values(peers).flatMap(({ events }) => events);
+const known = await knownPeers();
 
 const random = seededRandom(1);
 const bad = startRustPeer(program, target.address, fixture.topic);
@@ -150,9 +153,12 @@ await until("the fourth has us in its mesh", () => isMeshed(bad));
 for (const code of [...REJECTED, ...IGNORED]) bad.publish(specimenOf(fixture, code)?.(random) ?? new Uint8Array());
 for (const exit of take(1)) publish(bad, exit);
 await settle("a valid exit behind invalid ones");
-const after = ((await (await fetch(api)).json()) as { data: ApiPeer[] }).data;
 const badId = bad.events.find(({ event }) => event === "ready")?.peer;
-const badScore = after.find(({ peer_id }) => peer_id === badId)?.score ?? 0;
+let badScore = 0;
+const scoreEndMs = systemClock.monotonicMs() + DEADLINE_MS;
+while (badScore === 0 && systemClock.monotonicMs() < scoreEndMs) {
+  badScore = (await knownPeers()).find(({ peer_id }) => peer_id === badId)?.score ?? 0;
+}
 
 const BAD = ["disconnected", "error", "slow", "unsupported"];
 const events = honest.filter(({ event }) => BAD.includes(event));

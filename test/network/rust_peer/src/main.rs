@@ -1,6 +1,6 @@
-//! An honest gossip peer of another implementation: rust-libp2p, configured as Lighthouse is by default. It connects, joins
-//! one topic, prints what happens to it as NDJSON, and does what comes on stdin: a line of hex is published, `leave`,
-//! `join` and `redial` are what they say.
+//! An honest gossip peer of another implementation: rust-libp2p, configured as Lighthouse is by default. It dials an address
+//! with a peer id, or listens on one without, joins one topic, prints what happens to it as NDJSON, and does what comes on
+//! stdin: a line of hex is published, `leave`, `join` and `redial` are what they say.
 
 use std::{collections::HashSet, error::Error, time::Duration};
 
@@ -118,9 +118,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: rust_peer MULTIADDR TOPIC yamux|mplex|lazy OTHER_TOPICS".into());
     };
     let address: Multiaddr = address.parse()?;
-    let Some(Protocol::P2p(node)) = address.iter().last() else {
-        return Err("an address needs its peer id".into());
-    };
     let topic = IdentTopic::new(topic);
 
     let mut swarm = SwarmBuilder::with_existing_identity(identity::Keypair::generate_secp256k1())
@@ -152,7 +149,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .replace("triggered_exit", &format!("beacon_attestation_{i}"));
         swarm.behaviour_mut().gossipsub.subscribe(&IdentTopic::new(other))?;
     }
-    swarm.dial(address.clone())?;
+    let own = *swarm.local_peer_id();
+    let node = match address.iter().last() {
+        Some(Protocol::P2p(node)) => {
+            swarm.dial(address.clone())?;
+            node
+        }
+        _ => {
+            swarm.listen_on(address.clone())?;
+            own
+        }
+    };
 
     let mut lines = BufReader::new(stdin()).lines();
     let mut looks = interval(LOOK_INTERVAL);
@@ -192,7 +199,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             event = swarm.select_next_some() => match event {
-                SwarmEvent::ConnectionEstablished { .. } => tell("ready", swarm.local_peer_id(), json!({})),
+                SwarmEvent::NewListenAddr { address, .. } => {
+                    tell("listening", &own, json!({"message": format!("{address}/p2p/{own}")}));
+                }
+                SwarmEvent::ConnectionEstablished { .. } => tell("ready", &own, json!({})),
                 SwarmEvent::ConnectionClosed { peer_id, cause, .. } => {
                     if std::mem::take(&mut is_redialing) {
                         mesh.clear();
