@@ -1,8 +1,9 @@
 /**
  * `npm run rust-peer -- --seconds 180`: Rust peers at Lighthouse's defaults around a node of ours that judges exits on fixed
  * views. They publish valid exits to each other through it at 1, 10 and 50 a second each, and a block's worth at once; one
- * leaves the topic and is told by IHAVE alone; one redials; one publishes what is invalid. Exits with 1 when an exit is lost,
- * anything invalid comes through, or one side hangs up, prunes or scores down the other. Needs Rust's cargo.
+ * leaves the topic and is told by IHAVE alone; one redials; one publishes what is invalid; two exchange blocks. Exits with 1
+ * when an exit or a block is lost, anything invalid comes through, or one side hangs up, prunes or scores down the other.
+ * Needs Rust's cargo.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,6 +21,7 @@ const { specimenOf } = await import("../../../src/lab/fuzz/specimens.ts");
 const { startTarget } = await import("../../../src/lab/fuzz/target.ts");
 const { compressBlock } = await import("../../../src/network/encoding.ts");
 const { writeNetworkDir } = await import("../../../src/state/network_dir.ts");
+const { exchangeBlocks } = await import("./blocks.ts");
 const { buildRustPeer, startRustPeer } = await import("./rust_peer.ts");
 
 const { values: flags } = parseArgs({
@@ -74,9 +76,7 @@ const MESH_EVENTS = ["ready", "graft", "prune"];
 const isMeshed = (peer: PeerProgram) =>
   peer.events.findLast(({ event }) => MESH_EVENTS.includes(event))?.event === "graft";
 await until("all have us in their meshes", () => Object.values(peers).every(isMeshed));
-tell("meshed", {
-  protocols: Object.values(peers).map(({ events }) => events.find(({ protocol }) => protocol)?.protocol),
-});
+tell("meshed", {});
 
 const exits = fixture.valid.map((exit) => Buffer.from(compressBlock(exit)));
 const unspent = [...exits];
@@ -160,12 +160,21 @@ while (badScore === 0 && systemClock.monotonicMs() < scoreEndMs) {
   badScore = (await knownPeers()).find(({ peer_id }) => peer_id === badId)?.score ?? 0;
 }
 
+let areBlocksSound = true;
+for (const offer of ["yamux", "mplex"] as const) {
+  const { sent, heard, ...rest } = await exchangeBlocks(program, offer, until);
+  const isUnhurt = rest.events.length === 0 && Object.keys(rest.disconnects).length === 0 && rest.lowestScore >= 0;
+  areBlocksSound &&= isUnhurt && heard === sent;
+  tell("blocks", { offer, sent, heard, ...rest, late });
+}
+
 const BAD = ["disconnected", "error", "slow", "unsupported"];
 const events = honest.filter(({ event }) => BAD.includes(event));
 const scores = honest.filter(({ event, peer }) => event === "score" && peer === targetPeerId);
 const lowestScore = Math.min(...scores.map(({ score = 0 }) => score));
 const { disconnects } = await scrape(target.metricsUrl);
 const isSound =
+  areBlocksSound &&
   late.length === 0 &&
   strange.size === 0 &&
   events.length === 0 &&
@@ -176,10 +185,12 @@ const isSound =
   known.every(({ score }) => score >= 0) &&
   Object.keys(disconnects).length === 0 &&
   target.isRunning();
+const protocols = Object.values(peers).map(({ events }) => events.find(({ protocol }) => protocol)?.protocol);
 const counts = known.map(({ score, guard }) => ({ score, guard }));
 tell("end", {
   isSound,
   exits: total,
+  protocols,
   strange: strange.size,
   events,
   prunes,
