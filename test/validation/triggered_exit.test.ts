@@ -1,17 +1,13 @@
-import fc from "fast-check";
 import { compressSync } from "snappy";
 import { describe, expect, test } from "vitest";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR, GOSSIP_ROOT_MARGIN } from "../../src/spec/preset.ts";
 import { BeaconState, TriggeredExit } from "../../src/spec/types.ts";
-import type { CachedBeaconStateMessageBus } from "../../src/state/beacon_state.ts";
-import { getTriggeredExitValidity } from "../../src/state/triggered_exit.ts";
 import { createStateView } from "../../src/state/view.ts";
 import { SeenExits } from "../../src/validation/seen.ts";
 import {
   judgeSerializedTriggeredExit,
   judgeTriggeredExit,
   type TriggeredExitContext,
-  TriggeredExitValidator,
 } from "../../src/validation/triggered_exit.ts";
 import { TRIGGERED_EXIT_CODES, type TriggeredExitVerdict } from "../../src/validation/verdict.ts";
 import {
@@ -25,6 +21,7 @@ import {
   slotOf,
   toWireData,
 } from "../state/exit_scenario.ts";
+import { follow, setPrefix, validatorOf } from "./exit_changes.ts";
 
 const WINDOW = BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
 const FAR_FUTURE = Number.POSITIVE_INFINITY;
@@ -46,10 +43,6 @@ type Case = {
   wireData?: (operation: TriggeredExit) => Uint8Array;
 };
 
-function validatorOf(state: CachedBeaconStateMessageBus, index = EXITING_VALIDATOR) {
-  return state.validators.get(index);
-}
-
 /** The operation becomes another exit of the same contract, proven against the newest root. */
 function replaceBy(change: Change, validatorIndex: number, sender: Uint8Array): void {
   const sent = change.scenario.send(validatorIndex, sender);
@@ -61,15 +54,6 @@ function replaceBy(change: Change, validatorIndex: number, sender: Uint8Array): 
 function storeOnlyAt({ scenario }: Change, age: number): void {
   scenario.head.messageBusRoots.set(slotOf(scenario.head, 0), new Uint8Array(32));
   scenario.storeRoot(scenario.head, age);
-}
-
-/** The contract with all messages sent so far finalized. */
-function follow({ tree }: ExitScenario, finalizedCount = tree.count) {
-  return {
-    finalizedCount: BigInt(finalizedCount),
-    leafAt: (index: bigint) => tree.leafAt(Number(index)),
-    rootAt: (count: bigint) => tree.rootAt(Number(count)),
-  };
 }
 
 function siblingOf({ operation }: Change, i: number): Uint8Array {
@@ -273,13 +257,6 @@ const cases: Case[] = [
   },
 ];
 
-function setPrefix(state: CachedBeaconStateMessageBus, prefix: number): void {
-  const validator = validatorOf(state);
-  const credentials = validator.withdrawalCredentials.slice();
-  credentials[0] = prefix;
-  validator.withdrawalCredentials = credentials;
-}
-
 function makeYoung({ head }: ExitScenario, missingEpochs: number): void {
   validatorOf(head).activationEpoch = head.epochCtx.epoch - head.config.SHARD_COMMITTEE_PERIOD + missingEpochs;
 }
@@ -332,140 +309,5 @@ describe("triggered exit verdict", () => {
     const { scenario } = createExitScenario();
     const { verdict } = judgeSerializedTriggeredExit(new Uint8Array(1131), scenario.context());
     expect(verdict).toEqual({ result: "reject", code: "WRONG_LENGTH" });
-  });
-});
-
-describe("triggered exit verdict, whatever the bytes", () => {
-  const { scenario, sent } = createExitScenario();
-  const valid = TriggeredExit.serialize(scenario.operation(sent));
-  const context = { ...scenario.context(), contract: follow(scenario) };
-  const stateRoot = scenario.head.hashTreeRoot();
-  const codes = new Set<string>(TRIGGERED_EXIT_CODES);
-
-  function expectClosed(wireData: Uint8Array): void {
-    const { verdict } = judgeTriggeredExit(wireData, context);
-    expect(codes.has(verdict.code)).toBe(true);
-  }
-
-  test("triggered exit: random bytes end in a code", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 1400 }), (bytes) => {
-        expectClosed(bytes);
-        expectClosed(compressSync(bytes));
-        // Declares the right length, so that the decompressor sees the rest.
-        expectClosed(Buffer.concat([Uint8Array.from([0xec, 0x08]), bytes]));
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  test("triggered exit: 1132 random bytes, and the valid one with random bytes in it, end in a code", () => {
-    const patch = fc.tuple(fc.nat({ max: valid.length - 1 }), fc.uint8Array({ minLength: 1, maxLength: 64 }));
-    fc.assert(
-      fc.property(
-        fc.array(patch, { maxLength: 4 }),
-        fc.uint8Array({ minLength: 1132, maxLength: 1132 }),
-        (patches, noise) => {
-          const bytes = valid.slice();
-          for (const [offset, patched] of patches) bytes.set(patched.slice(0, bytes.length - offset), offset);
-          expectClosed(compressSync(bytes));
-          expectClosed(compressSync(noise));
-          expect(["VALID", "FORGED_PROOF"].includes(judgeSerializedTriggeredExit(valid, context).verdict.code)).toBe(
-            true,
-          );
-        },
-      ),
-      { numRuns: 1000 },
-    );
-    expect(scenario.head.hashTreeRoot()).toEqual(stateRoot);
-  });
-});
-
-describe("triggered exit verdict beside the block's rules", () => {
-  test("triggered exit: on any state ACCEPT means that a block may hold it, and what a block may hold by a lasting root is ACCEPTed", () => {
-    const epochs = fc.constantFrom(0, 20, 21, 22, 84, 85, 86, FAR_FUTURE);
-    fc.assert(
-      fc.property(
-        fc.record({
-          activationEpoch: epochs,
-          exitEpoch: fc.oneof({ arbitrary: fc.constant(FAR_FUTURE), weight: 4 }, epochs),
-          prefix: fc.constantFrom(0x00, 0x01, 0x02, 0x03),
-          sender: fc.constantFrom("withdrawal address", "stranger"),
-          pendingGwei: fc.constantFrom(null, 0n, 1n),
-          rootAge: fc.nat({ max: WINDOW }),
-          flippedBit: fc.option(fc.nat({ max: 1132 * 8 - 1 }), { freq: 2 }),
-        }),
-        ({ activationEpoch, exitEpoch, prefix, sender, pendingGwei, rootAge, flippedBit }) => {
-          const { scenario } = createExitScenario();
-          const { head } = scenario;
-          setPrefix(head, prefix);
-          Object.assign(validatorOf(head), { activationEpoch, exitEpoch });
-          if (pendingGwei !== null) {
-            const pending = { validatorIndex: EXITING_VALIDATOR, amount: pendingGwei, withdrawableEpoch: 99 };
-            const { elementType } = BeaconState.fields.pendingPartialWithdrawals;
-            head.pendingPartialWithdrawals.push(elementType.toViewDU(pending));
-          }
-          const sent = scenario.send(EXITING_VALIDATOR, sender === "stranger" ? STRANGER : undefined);
-          if (rootAge < WINDOW) scenario.storeRoot(head, rootAge);
-          head.commit();
-          const ssz = TriggeredExit.serialize(scenario.operation(sent));
-          if (flippedBit !== null) {
-            ssz[flippedBit >> 3] = (ssz[flippedBit >> 3] as number) ^ (1 << (flippedBit & 7));
-          }
-
-          const validity = getTriggeredExitValidity(head, TriggeredExit.deserialize(ssz)).code;
-          const { verdict } = judgeSerializedTriggeredExit(ssz, scenario.context());
-          const isExpiring = verdict.code === "ROOT_EXPIRING";
-          expect(verdict.code === "VALID").toBe(validity === "VALID" && !isExpiring);
-          if (isExpiring) expect(WINDOW - rootAge).toBeLessThanOrEqual(GOSSIP_ROOT_MARGIN);
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
-});
-
-describe("triggered exit validator", () => {
-  function createValidator() {
-    const { scenario, sent } = createExitScenario();
-    const context = scenario.context();
-    const validator = new TriggeredExitValidator({
-      shardCommitteePeriodEpochs: context.shardCommitteePeriodEpochs,
-      getViews: () => ({ ...context, head: createStateView(scenario.head) }),
-      clockEpoch: () => context.clockEpoch,
-    });
-    return { scenario, operation: scenario.operation(sent), validator };
-  }
-
-  test("triggered exit: of one validator's proofs against two roots the first is VALID, whichever way they come", () => {
-    const { scenario, operation, validator } = createValidator();
-    scenario.send(0);
-    scenario.storeRoot(scenario.head, 1);
-    const other = scenario.operation({
-      validatorIndex: EXITING_VALIDATOR,
-      sender: operation.messageBusSignal.messageSender,
-      index: 3,
-    });
-    expect(validator.validateSerialized(TriggeredExit.serialize(operation)).verdict.code).toBe("VALID");
-    expect(validator.validateWireData(toWireData(other)).verdict.code).toBe("ALREADY_SEEN");
-    expect(validator.seenCount).toBe(1);
-  });
-
-  test("triggered exit: what was not VALID is not remembered", () => {
-    const { operation, validator } = createValidator();
-    const forged = TriggeredExit.deserialize(TriggeredExit.serialize(operation));
-    (forged.messageBusSignal.proof[3] as Uint8Array).fill(9);
-    expect(validator.validateWireData(toWireData(forged)).verdict.code).toBe("UNKNOWN_ROOT");
-    expect(validator.validateWireData(toWireData(operation)).verdict.code).toBe("VALID");
-  });
-
-  test("triggered exit: a new head whose payloads evict the seen root lets the memory go", () => {
-    const { scenario, operation, validator } = createValidator();
-    validator.validateWireData(toWireData(operation));
-    validator.onHead(createStateView(scenario.head));
-    expect(validator.seenCount).toBe(1);
-    scenario.head.messageBusRoots.set(slotOf(scenario.head, 0), new Uint8Array(32));
-    validator.onHead(createStateView(scenario.head));
-    expect(validator.seenCount).toBe(0);
   });
 });

@@ -3,13 +3,10 @@
  * by IPC, it tells which exits each node has accepted.
  */
 import { untilAborted } from "../../base/abort.ts";
-import { systemClock } from "../../base/clock.ts";
-import { createLogger } from "../../base/log.ts";
-import { systemRandom } from "../../base/random.ts";
-import { startFixedNode } from "../../node_fixed.ts";
 import { asLeashed } from "./leash.ts";
 import type { NeighbourOptions } from "./neighbours.ts";
 import { answerParent } from "./program.ts";
+import { startViewNode } from "./view_node.ts";
 
 const { count, targetAddress, networkDir, stateFile } = JSON.parse(process.argv[2] ?? "") as NeighbourOptions;
 const signal = asLeashed();
@@ -18,32 +15,12 @@ const addresses: string[] = [];
 const accepted = Array.from({ length: count }, () => new Set<string>());
 const nodes: { stop(): Promise<void> }[] = [];
 for (const pubkeys of accepted) {
-  nodes.push(
-    await startFixedNode(
-      {
-        networkDir,
-        stateFile,
-        finalizedStateFile: `${networkDir}/genesis.ssz`,
-        timeMs: null,
-        dataDir: null,
-        listen: ["/ip4/127.0.0.1/tcp/0"],
-        bootnodes: [targetAddress, ...addresses],
-        apiPort: null,
-        apiHost: "127.0.0.1",
-        version: "fuzz",
-      },
-      {
-        clock: systemClock,
-        random: systemRandom,
-        log: createLogger("error"),
-        onEvent(event) {
-          if (event.event === "ready") addresses.push(event.multiaddrs[0] as string);
-          if (event.event === "verdict" && event.result === "accept" && event.pubkey !== null)
-            pubkeys.add(event.pubkey);
-        },
-      },
-    ),
-  );
+  const options = { networkDir, stateFile, bootnodes: [targetAddress, ...addresses], apiPort: null };
+  const node = await startViewNode(options, (event) => {
+    if (event.event === "ready") addresses.push(event.multiaddrs[0] as string);
+    if (event.event === "verdict" && event.result === "accept" && event.pubkey !== null) pubkeys.add(event.pubkey);
+  });
+  nodes.push(node);
 }
 answerParent(() => accepted.map((pubkeys) => [...pubkeys]));
 process.stdout.write(`${JSON.stringify(addresses)}\n`);

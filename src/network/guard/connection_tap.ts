@@ -12,79 +12,19 @@ import type {
 } from "@libp2p/interface";
 import { CodedError } from "../../base/errors.ts";
 import { receiveDirectly } from "../transport/direct_receive.ts";
-import type { Guard, Meter } from "./guard.ts";
-import { CRUMB_BYTES, type GuardKind } from "./limits.ts";
+import type { FrameTap } from "./frame_tap.ts";
+import type { Guard } from "./guard.ts";
 import { MplexTap } from "./mplex_tap.ts";
 import { isAnswer, watchNegotiation } from "./negotiation.ts";
+import { isDataFrame, YamuxTap } from "./yamux_tap.ts";
 
 const YAMUX = "/yamux/1.0.0";
-const HEADER_BYTES = 12;
-const DATA = 0;
-const WINDOW_UPDATE = 1;
-const FLAG_SYN = 1;
-
-/** What a yamux frame spends, or null where it spends nothing. @spec hashicorp/yamux spec.md#framing */
-function costOf(type: number, flags: number, lengthBytes: number): GuardKind | null {
-  if (type !== DATA && type !== WINDOW_UPDATE) return "muxerPings";
-  if ((flags & FLAG_SYN) !== 0) return "streams";
-  if (type === WINDOW_UPDATE) return "muxerControl";
-  return lengthBytes < CRUMB_BYTES ? "muxerCrumbs" : null;
-}
 
 /** What `AbstractStreamMuxer` has beside its interface. */
 type MuxerInternals = {
   onRemoteStream(stream: MessageStream): void;
   onCreateStream(options: unknown): MessageStream;
 };
-
-/** Follows the frames of one connection, which are cut anywhere between two chunks. */
-interface FrameTap {
-  meter: Meter | null;
-  /** False: stop. */
-  read(chunk: Uint8Array): boolean;
-}
-
-class YamuxTap implements FrameTap {
-  /** Null until the peer of the connection is known; it cannot have sent anything by then. */
-  meter: Meter | null = null;
-  readonly #header = new Uint8Array(HEADER_BYTES);
-  #headerBytes = 0;
-  #bodyBytes = 0;
-
-  read(chunk: Uint8Array): boolean {
-    let offset = 0;
-    while (offset < chunk.length) {
-      if (this.#bodyBytes > 0) {
-        const skipped = Math.min(this.#bodyBytes, chunk.length - offset);
-        this.#bodyBytes -= skipped;
-        offset += skipped;
-        continue;
-      }
-      if (this.#headerBytes === 0 && offset + HEADER_BYTES <= chunk.length) {
-        if (!this.#count(chunk, offset)) return false;
-        offset += HEADER_BYTES;
-        continue;
-      }
-      const part = chunk.subarray(offset, offset + HEADER_BYTES - this.#headerBytes);
-      this.#header.set(part, this.#headerBytes);
-      this.#headerBytes += part.length;
-      offset += part.length;
-      if (this.#headerBytes < HEADER_BYTES) return true;
-      this.#headerBytes = 0;
-      if (!this.#count(this.#header, 0)) return false;
-    }
-    return true;
-  }
-
-  #count(bytes: Uint8Array, at: number): boolean {
-    const byte = (i: number) => bytes[at + i] ?? 0;
-    const type = byte(1);
-    const lengthBytes = ((byte(8) << 24) | (byte(9) << 16) | (byte(10) << 8) | byte(11)) >>> 0;
-    if (type === DATA) this.#bodyBytes = lengthBytes;
-    const kind = costOf(type, (byte(2) << 8) | byte(3), lengthBytes);
-    return kind === null || this.meter === null || this.meter.spend(kind);
-  }
-}
 
 export interface ConnectionTap {
   /** Wraps a muxer, so that its connections are followed. */
@@ -105,7 +45,7 @@ export function createConnectionTap(guard: Guard, protocols: () => readonly stri
     const send = maConn.send.bind(maConn);
     // The muxer sends frame by frame.
     maConn.send = (frame) => {
-      if ((frame instanceof Uint8Array ? frame[1] : frame.get(1)) === DATA) tap.meter?.grantUpdate();
+      if (isDataFrame(frame instanceof Uint8Array ? frame[1] : frame.get(1))) tap.meter?.grantUpdate();
       return send(frame);
     };
   }

@@ -1,9 +1,9 @@
 /**
- * Follows the mplex frames of one connection, as `connection_tap.ts` does yamux's. mplex is there because Ethereum's clients must
+ * Follows the mplex frames of one connection, as `yamux_tap.ts` does yamux's. mplex is there because Ethereum's clients must
  * speak it; it has neither pings nor windows.
  * @spec libp2p/specs mplex/README.md#message-format
  */
-import type { Meter } from "./guard.ts";
+import { FrameTap } from "./frame_tap.ts";
 import { CRUMB_BYTES, type GuardKind } from "./limits.ts";
 
 const NEW_STREAM = 0;
@@ -19,28 +19,14 @@ function costOf(type: number, lengthBytes: number): GuardKind | null {
   return lengthBytes < CRUMB_BYTES ? "muxerCrumbs" : null;
 }
 
-export class MplexTap {
-  /** Null until the peer of the connection is known; it cannot have sent anything by then. */
-  meter: Meter | null = null;
+export class MplexTap extends FrameTap {
   /** The frame's type, or null while its header is read. */
   #type: number | null = null;
   #value = 0;
   #varintBytes = 0;
-  #bodyBytes = 0;
 
-  /** False: stop. */
-  read(chunk: Uint8Array): boolean {
-    let offset = 0;
-    while (offset < chunk.length) {
-      if (this.#bodyBytes > 0) {
-        const skipped = Math.min(this.#bodyBytes, chunk.length - offset);
-        this.#bodyBytes -= skipped;
-        offset += skipped;
-      } else if (!this.#readByte(chunk[offset++] as number)) {
-        return false;
-      }
-    }
-    return true;
+  protected override readHeader(chunk: Uint8Array, offset: number): number | null {
+    return this.#readByte(chunk[offset] as number) ? 1 : null;
   }
 
   /** Of a header, or of a length. */
@@ -56,8 +42,7 @@ export class MplexTap {
     }
     const kind = costOf(this.#type, value);
     this.#type = null;
-    this.#bodyBytes = value;
-    return kind === null || this.meter === null || this.meter.spend(kind);
+    return this.endHeader(value, kind);
   }
 
   #fault(): false {
