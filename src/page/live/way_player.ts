@@ -1,5 +1,6 @@
 /** The controls of a message's way: which message, which moment of it, and its steps as a table. */
 import type { GraphWay } from "../charts/network.ts";
+import { PLAY_MS, shownShare, wantsNoMotion } from "../charts/playing.ts";
 import { h, newId, setText, table } from "./dom.ts";
 import type { Message } from "./facts.ts";
 import type { Model } from "./model.ts";
@@ -12,8 +13,6 @@ import { momentOf, type Way, type WayStep, wayOf } from "./way.ts";
 const CHOICES = 50;
 /** A new message is shown moving when its verdicts have come in. */
 const SETTLED_MS = 1_500;
-/** How long a way takes when it is played, whatever it took. */
-const PLAY_MS = 4_000;
 
 export class WayPlayer {
   readonly element: HTMLElement;
@@ -77,7 +76,7 @@ export class WayPlayer {
     this.#newestSeen = newest;
     this.#choice.value = newest.key;
     this.#show(newest.key);
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches || newest.hops.length < 2) return;
+    if (wantsNoMotion() || newest.hops.length < 2) return;
     this.#start();
   }
 
@@ -129,8 +128,11 @@ export class WayPlayer {
     setText(this.#play, "Pause");
     this.#stopPlaying = eachFrame((elapsedMs) => {
       position = Math.min(1, position + elapsedMs / PLAY_MS);
-      this.#slider.value = String(position);
-      this.#draw();
+      const shown = String(shownShare(position));
+      if (this.#slider.value !== shown) {
+        this.#slider.value = shown;
+        this.#draw();
+      }
       if (position >= 1) this.#pause();
     });
   }

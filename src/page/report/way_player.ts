@@ -4,14 +4,11 @@ import { dataTable } from "../charts/data_table.ts";
 import { networkLayout, type Step, timeLayout } from "../charts/layout.ts";
 import { type MountedChart, mount } from "../charts/mount.ts";
 import { networkGraph, networkMoment, wayTable } from "../charts/network.ts";
+import { PLAY_MS, shownShare } from "../charts/playing.ts";
 import type { RunPage, Way } from "./data.ts";
 import { lastMsOf, medianWay, stepsOf, type WayLayout, type WayMoment, wayGraph, wayText } from "./way_graph.ts";
 
 const TITLE = "One message's way";
-/** Of the page, however long the message took. */
-const PLAY_MS = 4_000;
-/** In how many pictures a way is played to those who want no motion. */
-const STILL_PICTURES = 8;
 
 const LAYOUTS: readonly { readonly layout: WayLayout; readonly text: string }[] = [
   { layout: "time", text: "distance is time" },
@@ -43,7 +40,6 @@ class WayPlayer {
   readonly #slider = document.createElement("input");
   readonly #told = document.createElement("output");
   readonly #chart: MountedChart;
-  readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #way: Way;
   #steps: readonly Step[];
   #atMs: number;
@@ -190,8 +186,7 @@ class WayPlayer {
     if (this.#playing !== playing) return;
     playing.startedAt ??= now;
     const share = Math.min(1, (now - playing.startedAt) / PLAY_MS);
-    const shown = this.#still.matches ? Math.floor(share * STILL_PICTURES) / STILL_PICTURES : share;
-    const ms = playing.fromMs + shown * (lastMsOf(this.#steps) - playing.fromMs);
+    const ms = playing.fromMs + shownShare(share) * (lastMsOf(this.#steps) - playing.fromMs);
     if (ms !== this.#atMs) this.#moveTo(ms);
     if (share === 1) this.#pause();
     else requestAnimationFrame((next) => this.#frame(playing, next));
