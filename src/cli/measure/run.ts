@@ -79,12 +79,10 @@ function versions(): Record<string, string> {
 }
 
 function tell({ run, report, failedLinks }: Measurement, dir: string, output: Output): void {
-  const notes = reportNotes(report);
-  if (failedLinks > 0) notes.push(`${failedLinks} links could not be made.`);
   const lines = [
     colour("bold", `${run.params.nodes} nodes, seed ${run.params.seed}, config ${run.configHash}`),
     reportTable(report),
-    ...notes.map((note) => colour("yellow", note)),
+    ...reportNotes(report).map((note) => colour("yellow", note)),
     `Written to ${join(dir, RUN_FILES.html)}`,
   ];
   output.event("report", { dir, configHash: run.configHash, failedLinks, ...report }, lines.join("\n"));

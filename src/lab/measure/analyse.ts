@@ -6,6 +6,7 @@ import { type MeasureParams, randomFor } from "./params.ts";
 import { cdfOf, type Delivery, PictureNotes } from "./picture.ts";
 import { CONTROL_KINDS, type ControlCount, type ControlKind, REPORT_VERSION, type Report } from "./report.ts";
 import { bootstrapQuantiles, distributionOf, quantile, round } from "./statistics.ts";
+import type { Link } from "./topology.ts";
 import type { LinkUsage, RpcFields, TraceEvent, TraceHeader } from "./trace.ts";
 import type { TraceReading } from "./trace_file.ts";
 
@@ -23,12 +24,16 @@ export interface Analysed {
   readonly picture: RunPicture;
 }
 
-/** Reads all of the trace. */
+/**
+ * Reads all of the trace.
+ * @param links that the run was to make.
+ */
 export async function analyse(
   { header, events, brokenAtLine }: TraceReading,
   params: Pick<MeasureParams, "deadlineMs" | "seed">,
+  links: readonly Link[] = [],
 ): Promise<Analysed> {
-  const analysis = new Analysis(header, params);
+  const analysis = new Analysis(header, params, links);
   for await (const event of events) analysis.take(event);
   return { report: analysis.report(brokenAtLine()), picture: analysis.picture() };
 }
@@ -48,6 +53,8 @@ class Analysis {
   readonly #publishLateMs: number[] = [];
   readonly #notes = new PictureNotes();
   readonly #attacks = new AttackNotes();
+  /** Links over which no gossip stream was opened yet, by their nodes. */
+  readonly #unmade: Set<string>;
   #links: LinkUsage | null = null;
   /** Between `start` and `end`. */
   #isCounting = false;
@@ -59,9 +66,10 @@ class Analysis {
   #rpcIn = 0;
   #rpcOut = 0;
 
-  constructor(header: TraceHeader, params: Pick<MeasureParams, "deadlineMs" | "seed">) {
+  constructor(header: TraceHeader, params: Pick<MeasureParams, "deadlineMs" | "seed">, links: readonly Link[]) {
     this.#header = header;
     this.#params = params;
+    this.#unmade = new Set(links.map(([from, to]) => linkKey(from, to)));
   }
 
   take(event: TraceEvent): void {
@@ -98,6 +106,9 @@ class Analysis {
         break;
       case "send":
         if (this.#isCounting) this.#onSend(event);
+        break;
+      case "open":
+        this.#unmade.delete(linkKey(event.n, event.p));
         break;
       case "drop":
         this.#dropped++;
@@ -245,6 +256,7 @@ class Analysis {
       control: Object.fromEntries(
         CONTROL_KINDS.map((kind) => [kind, this.#control.get(kind) ?? { count: 0, ids: 0, bytes: 0 }]),
       ) as Record<ControlKind, ControlCount>,
+      unmadeLinks: this.#unmade.size,
       droppedRpcs: this.#dropped,
       rejected: this.#rejected,
       ...this.#attacks.report(firstT, phased, nodes - 1),
@@ -308,6 +320,11 @@ class Analysis {
     const before = changes.filter((t) => t <= fromT).length;
     return before % 2 === 1 && !changes.some((t) => t > fromT && t <= toT);
   }
+}
+
+/** The same in either order. */
+function linkKey(a: number, b: number): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`;
 }
 
 /** From the publisher, who has none; deliveries in order of time. A clock error may leave some out. */

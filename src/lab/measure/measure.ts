@@ -76,7 +76,7 @@ export async function reportAgain(dir: string): Promise<Report> {
 
 async function writeReportOf(dir: string, run: RunParams): Promise<Report> {
   const trace = await readTrace(join(dir, RUN_FILES.trace));
-  const { report, picture } = await analyse(trace, run.params);
+  const { report, picture } = await analyse(trace, run.params, run.links);
   await writeReport(dir, { report, picture, run, nodes: trace.header.nodes });
   return report;
 }

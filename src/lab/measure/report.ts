@@ -79,6 +79,8 @@ export interface Report {
     readonly socketPerPayload: number | null;
   };
   readonly control: Readonly<Record<ControlKind, ControlCount>>;
+  /** Links of the topology over which nobody ever opened a gossip stream: the network was another than asked for. */
+  readonly unmadeLinks: number;
   readonly droppedRpcs: number;
   /** Messages of the run that were not accepted somewhere. */
   readonly rejected: number;

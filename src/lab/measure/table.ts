@@ -16,10 +16,16 @@ export function reportTable(report: Report): string {
 /** What a reader must know before the figures. */
 export function reportNotes(report: Report): string[] {
   const notes: string[] = [];
-  const { brokenAtLine, partial, lostLines, delivery, links, droppedRpcs, rejected, publishLateMs } = report;
+  const { brokenAtLine, partial, lostLines, unmadeLinks, delivery, links, droppedRpcs, rejected, publishLateMs } =
+    report;
   if (brokenAtLine !== null)
     notes.push(`The trace is cut off or broken at line ${brokenAtLine}: it was read up to there.`);
   else if (partial) notes.push("The run was interrupted: the figures are of what there was.");
+  if (unmadeLinks > 0 && !partial) {
+    notes.push(
+      `Links never made: ${unmadeLinks}. The network was another than asked for; connecting takes some round trips, and 5 s at most.`,
+    );
+  }
   if (lostLines > 0) notes.push(`The disk did not keep up: ${lostLines} lines of the trace are missing.`);
   if (delivery.undecided > 0) {
     notes.push(

@@ -7,6 +7,7 @@ import { type Contender, compare, readContender, summarize } from "../../../src/
 import type { Report } from "../../../src/lab/measure/report.ts";
 import { writeSummary } from "../../../src/lab/measure/run_dir.ts";
 import { reportNotes, reportTable } from "../../../src/lab/measure/table.ts";
+import type { Link } from "../../../src/lab/measure/topology.ts";
 import type { TraceEvent, TraceHeader } from "../../../src/lab/measure/trace.ts";
 import { readTrace } from "../../../src/lab/measure/trace_file.ts";
 import { PARAMS } from "./fixture.ts";
@@ -106,6 +107,21 @@ describe("analysis", () => {
     });
     // Of all pairs: two were never delivered.
     expect(report.latencyMs.cdf.at(-1)).toEqual([40, 0.666667]);
+  });
+
+  it("tells of links that nobody made, whichever end opened the others", async () => {
+    const open = (n: number, p: number): TraceEvent => ({ t: 1, e: "open", n, p, proto: "/meshsub/1.2.0" });
+    const file = join(dir, "links.ndjson");
+    const lines = [HEADER, open(0, 1), open(2, 1), ...EVENTS].map((event) => JSON.stringify(event));
+    await writeFile(file, lines.join("\n"));
+    const links: Link[] = [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ];
+    const { report } = await analyse(await readTrace(file), PARAMS, links);
+    expect(report.unmadeLinks).toBe(1);
+    expect(reportNotes(report).join()).toContain("Links never made: 1.");
   });
 
   it("leaves undecided who was away, and bounds the ratio by it", async () => {

@@ -47,6 +47,7 @@ describe("a measured run", () => {
       messages: 20,
       delivery: { pairs: 140, delivered: 140, undecided: 0, late: 0, ratio: 1 },
       rejected: 0,
+      unmadeLinks: 0,
       droppedRpcs: 0,
       lostLines: 0,
       links: null,
