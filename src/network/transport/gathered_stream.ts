@@ -26,7 +26,10 @@ export function gatherWrites(stream: Stream, turn: Turn): Stream {
     if (first === undefined) return true;
     gathered = [];
     gatheredBytes = 0;
-    return send(parts.length === 1 ? first : new Uint8ArrayList(...parts));
+    if (parts.length === 1) return send(first);
+    const bytes = new Uint8ArrayList();
+    bytes.appendAll(parts);
+    return send(bytes);
   }
 
   function flushAtEnd(): void {
