@@ -104,7 +104,7 @@ export interface ProcessUsage {
   readonly cpuMs: number;
   readonly wallMs: number;
   readonly rssBytes: number;
-  /** How late the event loop was, sampled each millisecond. */
+  /** How late the event loop was, sampled every 10 ms. */
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
   /** On sockets: with noise, yamux, identify and pings. */
