@@ -329,7 +329,7 @@ function markdown(rows: readonly Row[]): string {
     "",
     `Written by \`npm run bench:relay --${flags.parts ? " --parts" : ""} --save\`. Publisher → relay → sinks, TCP on loopback, exits of 1132 random bytes; CPU of the`,
     `relay's process (user and system), medians of ${ROUNDS} rounds that take turns; the ratio is against the stock stack (same versions,`,
-    `defaults, but unsigned) in the same round. Full window: 64 messages on their way; paced: ${RATE_PER_SECOND} a second. The relay`,
+    `defaults, but unsigned, and patient with late pings) in the same round. Full window: 64 messages on their way; paced: ${RATE_PER_SECOND} a second. The relay`,
     'of "stock transport" is ours with `tcp()`, `noise()` and `yamux()` as they come, "no …" is ours without that part. Delay is',
     `from publisher to sink. A round is ${MESSAGES} messages with a full window, ${Math.ceil(MESSAGES / 2)} paced, after a warm-up of the same length for all.`,
     "",
