@@ -154,13 +154,19 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     log.error({ topic, error: errorMessage(error) }, "A gossip handler threw: the message is ignored");
   }
 
-  function late(message: Pending): Verdict {
-    counters.lateVerdicts++;
+  function answerLate(messages: readonly Pending[]): void {
+    if (messages.length === 0) return;
+    counters.lateVerdicts += messages.length;
+    // One line, however many they are: a flood must not fill the log.
     log.warn(
-      { topic: message.topic, deadlineMs: verdictDeadlineMs },
-      "A verdict took too long: the message is ignored",
+      {
+        topics: [...new Set(messages.map(({ topic }) => topic))],
+        count: messages.length,
+        deadlineMs: verdictDeadlineMs,
+      },
+      "Verdicts took too long: the messages are ignored",
     );
-    return TOO_LATE;
+    for (const message of messages) answer(message, TOO_LATE);
   }
 
   function isLate(message: Pending): boolean {
@@ -191,7 +197,9 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
   function settle(message: Pending, verdict: Verdict): void {
     const queue = queues.get(message.peerId);
     if (queue !== undefined && verdict.result === "accept") queue.vainCalls = Math.max(0, queue.vainCalls - 1);
-    if (!message.answered) answer(message, isLate(message) ? late(message) : verdict);
+    if (message.answered) return;
+    if (isLate(message)) answerLate([message]);
+    else answer(message, verdict);
   }
 
   /** The slot is held until the handler is done, even past the deadline: it is the handlers that are bounded. */
@@ -318,10 +326,12 @@ export function createBoundary(dependencies: BoundaryDependencies): Boundary {
     isWaiting: (peerId) => (queues.get(peerId)?.waiting.length ?? 0) > 0,
 
     expire() {
+      const late: Pending[] = [];
       for (const message of pending) {
         if (!isLate(message)) break;
-        if (!message.answered) answer(message, late(message));
+        if (!message.answered) late.push(message);
       }
+      answerLate(late);
       if (queues.size > 0) schedulePace();
     },
     stop: () => cancelPace?.(),

@@ -33,6 +33,7 @@ function setUp(handler: GossipHandler) {
   const refused = new Set<string>();
   const forgotten: string[] = [];
   const crowding: string[] = [];
+  const warnings: unknown[] = [];
   let pace: (() => void) | null = null;
   const boundary = createBoundary({
     pubsub: {
@@ -44,7 +45,7 @@ function setUp(handler: GossipHandler) {
     onCrowding: (peerId) => void crowding.push(peerId),
     forget: ({ messageId }) => void forgotten.push(messageId),
     clock,
-    log: silentLogger,
+    log: Object.assign(Object.create(silentLogger), { warn: (fields: unknown) => void warnings.push(fields) }),
     counters,
     onVerdict: (verdict) => void verdicts.push(verdict),
   });
@@ -60,7 +61,20 @@ function setUp(handler: GossipHandler) {
     task?.();
     return task !== null;
   };
-  return { boundary, reports, verdicts, counters, topics, receive, passTime, refused, forgotten, crowding, runPace };
+  return {
+    boundary,
+    reports,
+    verdicts,
+    counters,
+    topics,
+    receive,
+    passTime,
+    refused,
+    forgotten,
+    crowding,
+    warnings,
+    runPace,
+  };
 }
 
 /** A handler that answers when the test says so. */
@@ -129,6 +143,15 @@ describe("boundary", () => {
     expect(reports).toEqual(["a ignore"]);
     expect(verdicts[0]?.verdict.code).toBe("TOO_LATE");
     expect(counters.lateVerdicts).toBe(1);
+  });
+
+  it("says in one line how many came too late", () => {
+    const { boundary, receive, reports, counters, warnings, passTime } = setUp(heldHandler().handler);
+    for (let i = 0; i < 40; i++) receive(`${i}`);
+    passTime(DEADLINE_MS + 1);
+    boundary.expire();
+    expect([reports.length, counters.lateVerdicts]).toEqual([40, 40]);
+    expect(warnings).toEqual([{ topics: [EXIT_TOPIC], count: 40, deadlineMs: DEADLINE_MS }]);
   });
 
   it("never forwards by a verdict that comes late but before the next heartbeat", async () => {
