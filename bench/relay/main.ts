@@ -45,6 +45,11 @@ const RATE_PER_SECOND = 500;
  * what it does after 5,000 messages, and the stock one twice what it does after 2,000.
  */
 const WARM_UP_MESSAGES: Record<Load, number> = { "full window": 6000, paced: 1000 };
+/**
+ * Median delay of a round that is paced: the time of five messages. Where a relay falls further behind, it relays many at once, and
+ * the load is another one. Such rounds are taken again by all, as many as were asked for at most.
+ */
+const PACED_DELAY_US = (5 * 1e6) / RATE_PER_SECOND;
 const READY_DEADLINE_MS = 60_000;
 const ROUND_DEADLINE_MS = 120_000;
 
@@ -237,11 +242,18 @@ async function measure(fanout: number, loads: readonly Load[]): Promise<Row[]> {
   for (const load of loads) {
     const count = load === "paced" ? Math.ceil(MESSAGES / 2) : MESSAGES;
     const rounds = networks.map((): Round[] => []);
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0, again = 0; round < ROUNDS; ) {
       // There and back, so that a machine that becomes slower, or faster, favours nobody.
       const turns = [...networks.entries()];
       if (round % 2 === 1) turns.reverse();
-      for (const [i, network] of turns) rounds[i]?.push(await runRound(network, load, count, ends));
+      const taken = new Map<number, Round>();
+      for (const [i, network] of turns) taken.set(i, await runRound(network, load, count, ends));
+      if (load === "paced" && again < ROUNDS && ![...taken.values()].every(keptPace)) {
+        again++;
+        continue;
+      }
+      for (const [i, one] of taken) rounds[i]?.push(one);
+      round++;
     }
     const reference = rounds[SUBJECTS.indexOf(REFERENCE)] ?? [];
     for (const [i, subject] of SUBJECTS.entries())
@@ -251,6 +263,10 @@ async function measure(fanout: number, loads: readonly Load[]): Promise<Row[]> {
   ends.publisher.end();
   ends.sinks.end();
   return rows;
+}
+
+function keptPace({ delaysUs }: Round): boolean {
+  return median(delaysUs) <= PACED_DELAY_US;
 }
 
 function summarize(
@@ -316,7 +332,8 @@ function explain(rows: readonly Row[]): string {
     "",
     `ratio: CPU of the relay's process (user and system, getrusage) a message, against the stock relay's of the same round; the median of ${ROUNDS}`,
     `rounds, in which all relays take turns, there and back. Round: ${MESSAGES} messages with a full window, or ${Math.ceil(MESSAGES / 2)} at ${RATE_PER_SECOND} a second. Before them each`,
-    `relay, the stock one too, has had ${WARM_UP_MESSAGES["full window"]} messages with a full window, and ${WARM_UP_MESSAGES.paced} paced where that is measured. Ours, by rounds:`,
+    `relay, the stock one too, has had ${WARM_UP_MESSAGES["full window"]} messages with a full window, and ${WARM_UP_MESSAGES.paced} paced where that is measured. Rounds`,
+    `in which a relay fell behind its pace (median delay above ${PACED_DELAY_US / 1000} ms: the machine is busy) were taken again, up to ${ROUNDS} of them. Ours, by rounds:`,
     ...ours.map(range),
     "",
   ].join("\n");
