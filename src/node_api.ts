@@ -9,10 +9,11 @@ import type {
   SubmitOutcome,
   SyncingStatus,
 } from "./api/backend.ts";
-import { blockRootOf, fromRootHex, toRootHex } from "./chain/block.ts";
+import { blockRootOf } from "./chain/block.ts";
 import type { Chain } from "./chain/chain.ts";
 import type { HeadEvent } from "./chain/events.ts";
 import type { ChainId } from "./chain/history.ts";
+import { fromRootHex, toRootHex } from "./chain/root_hex.ts";
 import type { Network } from "./network/network.ts";
 import type { NodeEvent } from "./node_events.ts";
 import type { NodeExits } from "./node_exits.ts";

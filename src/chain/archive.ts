@@ -1,6 +1,7 @@
 /** Finalized blocks, for those who sync from us. */
-import type { RootHex } from "./fork_choice.ts";
+
 import type { WireBlock } from "./ports.ts";
+import type { RootHex } from "./root_hex.ts";
 
 export interface ArchivedBlock extends WireBlock {
   readonly slot: number;

@@ -8,10 +8,11 @@ import { computeForkDigestHex, type MessageBusBeaconConfig } from "../spec/confi
 import type { CachedState } from "../state/beacon_state.ts";
 import { processSlots } from "../state/transition.ts";
 import type { AttestationPool, VerifiedAttestation } from "./attestation_pool.ts";
-import { toRootHex } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
-import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { ForkChoice } from "./fork_choice.ts";
 import type { AttestationCode, AttestationVerdict } from "./gossip_codes.ts";
+import type { RootHex } from "./root_hex.ts";
+import { toRootHex } from "./root_hex.ts";
 import { MAXIMUM_GOSSIP_CLOCK_DISPARITY_MS, type SlotClock } from "./slot_clock.ts";
 import { deserialize, uncompress } from "./wire.ts";
 

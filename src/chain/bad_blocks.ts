@@ -1,7 +1,7 @@
 /** What was found wrong with blocks, which is said again whenever one comes back. */
 
-import type { RootHex } from "./fork_choice.ts";
 import type { BlockCode, BlockVerdict } from "./gossip_codes.ts";
+import type { RootHex } from "./root_hex.ts";
 
 /** Blocks found invalid, so that they are refused at once; the oldest is forgotten. */
 const MAX_BAD_BLOCKS = 1024;

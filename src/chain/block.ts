@@ -1,5 +1,4 @@
 /** Blocks of either side of the fork, and what the chain keeps of one. */
-import { toHexString } from "@chainsafe/ssz";
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { type phase0, ssz } from "@lodestar/types";
 import { computeForkDigestHex, getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.ts";
@@ -7,8 +6,8 @@ import type { SignedBeaconBlock } from "../spec/types.ts";
 import { type CachedState, isMessageBusState } from "../state/beacon_state.ts";
 import type { AnySignedBeaconBlock } from "../state/transition.ts";
 import type { ArchivedBlock } from "./archive.ts";
-import type { RootHex } from "./fork_choice.ts";
 import type { WireBlock } from "./ports.ts";
+import { type RootHex, toRootHex } from "./root_hex.ts";
 
 export type SignedBlock = AnySignedBeaconBlock;
 
@@ -33,14 +32,6 @@ export interface ChainBlock {
 
 const ZERO_ROOT = new Uint8Array(32);
 const ZERO_SIGNATURE = new Uint8Array(96);
-
-export function toRootHex(root: Uint8Array): RootHex {
-  return toHexString(root);
-}
-
-export function fromRootHex(root: RootHex): Uint8Array {
-  return Uint8Array.from(Buffer.from(root.slice(2), "hex"));
-}
 
 export function toChainBlock(config: MessageBusBeaconConfig, signedBlock: SignedBlock): ChainBlock {
   const { message, signature } = signedBlock;

@@ -6,10 +6,11 @@ import { getProposerSignatureSet, verifySignatureSets } from "../state/signature
 import type { BadBlocks } from "./bad_blocks.ts";
 import { type ChainBlock, type SignedBlock, toChainBlock } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
-import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { ForkChoice } from "./fork_choice.ts";
 import type { BlockVerdict } from "./gossip_codes.ts";
 import type { PreStates } from "./pre_states.ts";
 import { proposerFromLookahead } from "./proposer.ts";
+import type { RootHex } from "./root_hex.ts";
 import type { SlotClock } from "./slot_clock.ts";
 import { deserialize, uncompress } from "./wire.ts";
 

@@ -3,7 +3,7 @@ import { CodedError } from "../base/errors.ts";
 import type { CachedState } from "../state/beacon_state.ts";
 import { stateTransition } from "../state/transition.ts";
 import type { ChainBlock } from "./block.ts";
-import type { RootHex } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 /**
  * States kept ready, beside the finalized one. They share most of their trees: 30 kB a block and state with 64

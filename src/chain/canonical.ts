@@ -1,6 +1,6 @@
 /** The chain from the finalized block to the head, and how it changes. */
 import type { ChainBlock } from "./block.ts";
-import type { RootHex } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 export interface HeadChange {
   /** Blocks that left the canonical chain, newest first; empty unless it is a reorg. */

@@ -1,6 +1,7 @@
 /** What the chain tells, as plain values. */
 import type { PayloadRef } from "./block.ts";
-import type { Checkpoint, RootHex } from "./fork_choice.ts";
+import type { Checkpoint } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 export interface IncludedExit {
   /** 48 bytes. */

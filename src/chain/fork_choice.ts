@@ -7,8 +7,7 @@
 import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { CodedError } from "../base/errors.ts";
 import { LatestMessages, type Vote } from "./latest_messages.ts";
-
-export type RootHex = string;
+import type { RootHex } from "./root_hex.ts";
 
 export interface Checkpoint {
   readonly epoch: number;

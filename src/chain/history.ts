@@ -4,11 +4,13 @@ import type { Logger } from "../base/log.ts";
 import type { MessageBusBeaconConfig } from "../spec/config.ts";
 import type { CachedState } from "../state/beacon_state.ts";
 import type { BlockArchive } from "./archive.ts";
-import { type ChainBlock, deserializeBlock, serializeBlock, toRootHex } from "./block.ts";
+import { type ChainBlock, deserializeBlock, serializeBlock } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
 import type { CanonicalChain } from "./canonical.ts";
-import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { ForkChoice } from "./fork_choice.ts";
 import type { WireBlock } from "./ports.ts";
+import type { RootHex } from "./root_hex.ts";
+import { toRootHex } from "./root_hex.ts";
 
 /** `head`, `finalized`, `justified`, `genesis`, a slot, or a root (of a block, or of a state where a state is asked for). */
 export type ChainId = "head" | "finalized" | "justified" | "genesis" | number | RootHex;

@@ -8,14 +8,16 @@ import { asFulu, type CachedState } from "../state/beacon_state.ts";
 import type { PayloadVerdict } from "../state/execution_engine.ts";
 import { stateTransition } from "../state/transition.ts";
 import { BadBlocks } from "./bad_blocks.ts";
-import { type ChainBlock, type SignedBlock, toChainBlock, toRootHex } from "./block.ts";
+import { type ChainBlock, type SignedBlock, toChainBlock } from "./block.ts";
 import { BlockGossip } from "./block_gossip.ts";
 import type { BlockStore } from "./block_store.ts";
-import type { Checkpoint, ForkChoice, RootHex } from "./fork_choice.ts";
+import type { Checkpoint, ForkChoice } from "./fork_choice.ts";
 import type { BlockVerdict } from "./gossip_codes.ts";
 import type { PayloadVerifier } from "./payloads.ts";
 import { PendingBlocks } from "./pending_blocks.ts";
 import { PreStates } from "./pre_states.ts";
+import type { RootHex } from "./root_hex.ts";
+import { toRootHex } from "./root_hex.ts";
 import type { SlotClock } from "./slot_clock.ts";
 
 export type ImportOutcome =

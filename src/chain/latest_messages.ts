@@ -1,5 +1,5 @@
 /** Which block each validator voted for last. */
-import type { RootHex } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 export interface Vote {
   readonly root: RootHex;

@@ -2,7 +2,7 @@
 import { ClassicLevel } from "classic-level";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import type { ArchivedBlock, BlockArchive } from "./archive.ts";
-import type { RootHex } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 /** Ascending slots as ascending keys. */
 const SLOT_DIGITS = 16;

@@ -5,7 +5,8 @@ import { CodedError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { ExecutionPayload } from "../spec/types.ts";
 import type { BuiltPayload, ExecutionEngine, PayloadAttributes, PayloadVerdict } from "../state/execution_engine.ts";
-import { type PayloadRef, type SignedBlock, toRootHex } from "./block.ts";
+import type { PayloadRef, SignedBlock } from "./block.ts";
+import { toRootHex } from "./root_hex.ts";
 
 /**
  * Import waits this long for the execution client, then goes on optimistically and takes the answer when it comes: a

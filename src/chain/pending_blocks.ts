@@ -1,6 +1,6 @@
 /** Blocks whose parent is not known yet, until it comes. */
 import type { ChainBlock, SignedBlock } from "./block.ts";
-import type { RootHex } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 /** Protects memory: a block can be 10 MiB. The newcomer is dropped; sync fetches it again. */
 const MAX_PENDING_BLOCKS = 64;

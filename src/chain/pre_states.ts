@@ -1,6 +1,6 @@
 import type { CachedState } from "../state/beacon_state.ts";
 import { processSlots } from "../state/transition.ts";
-import type { RootHex } from "./fork_choice.ts";
+import type { RootHex } from "./root_hex.ts";
 
 /** States advanced to a block's slot by gossip validation, for its import; a state more is dropped and made again. */
 const MAX_PRE_STATES = 4;

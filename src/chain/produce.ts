@@ -11,10 +11,11 @@ import type { BeaconBlock, BeaconBlockBody, TriggeredExit } from "../spec/types.
 import { type CachedState, isMessageBusState } from "../state/beacon_state.ts";
 import { getExpectedWithdrawals, processBlock, processBlockBeforeTriggeredExits } from "../state/transition.ts";
 import type { AttestationPool } from "./attestation_pool.ts";
-import { fromRootHex, type SignedBlock } from "./block.ts";
-import type { RootHex } from "./fork_choice.ts";
+import type { SignedBlock } from "./block.ts";
 import type { PayloadVerifier } from "./payloads.ts";
 import type { PackTriggeredExits } from "./ports.ts";
+import type { RootHex } from "./root_hex.ts";
+import { fromRootHex } from "./root_hex.ts";
 
 /** The point at infinity: the aggregate of no signature at all. Our validators take no part in sync committees. */
 const INFINITY_SIGNATURE = Uint8Array.from({ length: 96 }, (_, i) => (i === 0 ? 0xc0 : 0));

@@ -3,11 +3,13 @@ import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { getSignedBlockType, type MessageBusBeaconConfig } from "../spec/config.ts";
-import { type ChainBlock, fromRootHex, type SignedBlock, toChainBlock, toRootHex } from "./block.ts";
+import { type ChainBlock, type SignedBlock, toChainBlock } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
-import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { ForkChoice } from "./fork_choice.ts";
 import type { BlockImporter, ImportOutcome } from "./import.ts";
 import type { ChainNetwork, PeerStatus, SyncFault, WireBlock } from "./ports.ts";
+import type { RootHex } from "./root_hex.ts";
+import { fromRootHex, toRootHex } from "./root_hex.ts";
 import type { SlotClock } from "./slot_clock.ts";
 import { deserialize } from "./wire.ts";
 

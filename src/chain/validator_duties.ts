@@ -9,13 +9,15 @@ import { computeForkDigestHex } from "../spec/config.ts";
 import type { CachedState } from "../state/beacon_state.ts";
 import { processSlots } from "../state/transition.ts";
 import type { AttestationHandler } from "./attestations.ts";
-import { fromRootHex, serializeBlock } from "./block.ts";
+import { serializeBlock } from "./block.ts";
 import type { BlockStore } from "./block_store.ts";
-import type { ForkChoice, RootHex } from "./fork_choice.ts";
+import type { ForkChoice } from "./fork_choice.ts";
 import type { BlockImporter } from "./import.ts";
 import type { ChainNetwork } from "./ports.ts";
 import { type ProduceDeps, produceBlock } from "./produce.ts";
 import { proposerFromLookahead } from "./proposer.ts";
+import type { RootHex } from "./root_hex.ts";
+import { fromRootHex } from "./root_hex.ts";
 import type { SlashingProtection } from "./slashing_protection.ts";
 import type { SlotClock } from "./slot_clock.ts";
 

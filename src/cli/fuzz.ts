@@ -7,9 +7,9 @@ import { systemClock } from "../base/clock.ts";
 import { CodedError, errorMessage } from "../base/errors.ts";
 import { ATTACK_GROUPS } from "../lab/fuzz/attack.ts";
 import { CATALOGUE, selectAttacks } from "../lab/fuzz/catalogue.ts";
+import type { AttackReport } from "../lab/fuzz/criteria.ts";
 import { assertLocal, type FuzzOptions, runFuzz } from "../lab/fuzz/fuzz.ts";
 import { catalogueText, failureLines, type RunReport, tableHead, tableRow, totalsOf } from "../lab/fuzz/report.ts";
-import type { AttackReport } from "../lab/fuzz/run_attack.ts";
 import { socketAddress } from "../lab/fuzz/sockets.ts";
 import {
   jsonOption,

@@ -22,8 +22,8 @@ import type {
   PayloadVerdict,
 } from "../state/execution_engine.ts";
 import { ContractReader } from "./contract_reader.ts";
-import type { MessageSource, NumberedMessage } from "./follower.ts";
 import { JsonRpc, type JsonRpcDeps, type JsonRpcOptions } from "./json_rpc.ts";
+import type { MessageSource, NumberedMessage } from "./message_source.ts";
 import { blockSchema, dataSchema, type ExecutionBlock } from "./rpc_types.ts";
 
 /** Deepest reorg of the execution chain that a build makes; anvil keeps more states than that in memory. */

@@ -10,8 +10,8 @@ import {
   MESSAGE_SENT_TOPIC,
   noContract,
 } from "./contract.ts";
-import type { MessageSource, NumberedMessage } from "./follower.ts";
 import type { JsonRpc } from "./json_rpc.ts";
+import type { MessageSource, NumberedMessage } from "./message_source.ts";
 import { blockSchema, dataSchema, type ExecutionBlock, logSchema } from "./rpc_types.ts";
 
 /** What an account without code answers: the contract is deployed later, or elsewhere. */

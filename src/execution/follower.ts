@@ -14,6 +14,7 @@ import type { FollowedContract } from "../validation/triggered_exit.ts";
 import { leafOf } from "./contract.ts";
 import { formTriggeredExit, isExitMessage, TRIGGERED_EXIT_TYPE } from "./form.ts";
 import { MessageRanges } from "./message_ranges.ts";
+import type { MessageSource, NumberedMessage } from "./message_source.ts";
 import { MessageTree } from "./message_tree.ts";
 
 const NO_PAYLOAD = new Uint8Array(0);
@@ -40,20 +41,6 @@ export interface FollowedBlock {
   readonly number: number;
   /** 32 bytes, from the payload. */
   readonly messageBusRoot: Uint8Array;
-}
-
-export interface NumberedMessage extends MessageSent {
-  readonly blockNumber: number;
-  /** 32 bytes. */
-  readonly blockHash: Uint8Array;
-}
-
-/** Where messages are read; calls reject with a `CodedError` and are tried again. */
-export interface MessageSource {
-  /** Messages of one block, in order of index. */
-  getMessages(blockHash: Uint8Array): Promise<MessageSent[]>;
-  /** Messages of the client's own chain between two heights, both included, in order of index. */
-  getMessagesInRange(fromBlock: number, toBlock: number): Promise<NumberedMessage[]>;
 }
 
 /** Where and by whom an operation's message was sent. */

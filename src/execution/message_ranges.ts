@@ -1,6 +1,6 @@
 /** Reads messages over many blocks, as many at once as the execution client answers. */
 import { CodedError } from "../base/errors.ts";
-import type { MessageSource, NumberedMessage } from "./follower.ts";
+import type { MessageSource, NumberedMessage } from "./message_source.ts";
 
 /** Blocks whose logs are asked for at once; fewer where the execution client does not answer so many. */
 const MAX_RANGE_BLOCKS = 2_000;

@@ -4,10 +4,10 @@ import { CodedError } from "../base/errors.ts";
 import type { TriggeredExit } from "../spec/types.ts";
 import { checkContract, leafOf } from "./contract.ts";
 import { ContractReader } from "./contract_reader.ts";
-import type { NumberedMessage } from "./follower.ts";
 import { formTriggeredExit, isExitMessage } from "./form.ts";
 import type { JsonRpc } from "./json_rpc.ts";
 import { MessageRanges } from "./message_ranges.ts";
+import type { NumberedMessage } from "./message_source.ts";
 import { MessageTree } from "./message_tree.ts";
 import type { ExecutionBlock } from "./rpc_types.ts";
 

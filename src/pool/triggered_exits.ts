@@ -2,8 +2,9 @@
 import { MAX_TRIGGERED_EXITS } from "../spec/preset.ts";
 import type { TriggeredExit } from "../spec/types.ts";
 import type { CachedBeaconStateMessageBus } from "../state/beacon_state.ts";
+import type { RootsView } from "../state/roots.ts";
 import { isExitInitiated } from "../state/triggered_exit.ts";
-import type { RootsView, StateView } from "../state/view.ts";
+import type { StateView } from "../state/view.ts";
 import { isLasting } from "../validation/seen.ts";
 import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
 import type { JournalRecord } from "./journal.ts";

@@ -1,5 +1,5 @@
 /** Exits that reached no peer yet: to be sent again with a later head. */
-import type { RootsView } from "../state/view.ts";
+import type { RootsView } from "../state/roots.ts";
 import { isLasting } from "../validation/seen.ts";
 import type { VerifiedTriggeredExit } from "../validation/triggered_exit.ts";
 

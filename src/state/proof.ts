@@ -5,7 +5,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { MESSAGE_BUS_CAPACITY, MESSAGE_BUS_PROOF_LENGTH } from "../spec/constants.ts";
-import type { RootsView } from "./view.ts";
+import type { RootsView } from "./roots.ts";
 
 const HASH_SIZE_BYTES = 32;
 export const PROOF_SIZE_BYTES = MESSAGE_BUS_PROOF_LENGTH * HASH_SIZE_BYTES;

@@ -8,7 +8,20 @@
 import type { Node } from "@chainsafe/persistent-merkle-tree";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../spec/preset.ts";
 import type { CachedBeaconStateMessageBus } from "./beacon_state.ts";
-import type { RootsView } from "./view.ts";
+
+/** The stored message bus roots of one state, as far as verified payloads brought them. */
+export interface RootsView {
+  /** Of the last payload in the state. */
+  readonly latestBlockNumber: number;
+  /** Whether the 32-byte root is stored and backed by a verified payload; an all-zero root never is. */
+  has(root: Uint8Array): boolean;
+  /**
+   * How many further payloads leave the root standing in at least one slot: 0 means that the very next payload
+   * evicts it, and a root that is not stored has -1. A root is lasting while this is ≥ GOSSIP_ROOT_MARGIN.
+   * @spec specs/message-bus/validator.md#get_message_bus_root_expiry
+   */
+  payloadsUntilEvicted(root: Uint8Array): number;
+}
 
 const WINDOW = BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
 

@@ -2,7 +2,7 @@
 import type { Node } from "@chainsafe/persistent-merkle-tree";
 import { BeaconState } from "../spec/types.ts";
 import { type CachedState, isMessageBusState } from "./beacon_state.ts";
-import { getVerifiedRoots, RootsIndex } from "./roots.ts";
+import { getVerifiedRoots, RootsIndex, type RootsView } from "./roots.ts";
 
 /** The fields of a validator that the rules look at; epochs are exact, `FAR_FUTURE_EPOCH` is `Infinity`. */
 export interface ValidatorRecord {
@@ -10,20 +10,6 @@ export interface ValidatorRecord {
   readonly withdrawalCredentials: Uint8Array;
   readonly activationEpoch: number;
   readonly exitEpoch: number;
-}
-
-/** The stored message bus roots of one state, as far as verified payloads brought them. */
-export interface RootsView {
-  /** Of the last payload in the state. */
-  readonly latestBlockNumber: number;
-  /** Whether the 32-byte root is stored and backed by a verified payload; an all-zero root never is. */
-  has(root: Uint8Array): boolean;
-  /**
-   * How many further payloads leave the root standing in at least one slot: 0 means that the very next payload
-   * evicts it, and a root that is not stored has -1. A root is lasting while this is ≥ GOSSIP_ROOT_MARGIN.
-   * @spec specs/message-bus/validator.md#get_message_bus_root_expiry
-   */
-  payloadsUntilEvicted(root: Uint8Array): number;
 }
 
 export interface StateView {

@@ -1,5 +1,5 @@
 import { GOSSIP_ROOT_MARGIN } from "../spec/preset.ts";
-import type { RootsView } from "../state/view.ts";
+import type { RootsView } from "../state/roots.ts";
 
 /**
  * Validators whose valid exit is remembered, 250 bytes each: 16 MB, or the exits of 4,096 full blocks, 13 hours of

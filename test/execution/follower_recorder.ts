@@ -2,7 +2,8 @@
 import { bytesToHex } from "viem";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Logger, silentLogger } from "../../src/base/log.ts";
-import { MessageFollower, type MessageOrigin, type MessageSource } from "../../src/execution/follower.ts";
+import { MessageFollower, type MessageOrigin } from "../../src/execution/follower.ts";
+import type { MessageSource } from "../../src/execution/message_source.ts";
 import { TriggeredExit } from "../../src/spec/types.ts";
 
 export const DEADLINE_MS = 60_000;

@@ -5,12 +5,8 @@ import { systemClock } from "../../src/base/clock.ts";
 import { CodedError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import {
-  type FollowedBlock,
-  MessageFollower,
-  type MessageSource,
-  type NumberedMessage,
-} from "../../src/execution/follower.ts";
+import { type FollowedBlock, MessageFollower } from "../../src/execution/follower.ts";
+import type { MessageSource, NumberedMessage } from "../../src/execution/message_source.ts";
 import { MessageTree } from "../../src/execution/message_tree.ts";
 import { TriggeredExit } from "../../src/spec/types.ts";
 import { DEADLINE_MS, Recorder } from "./follower_recorder.ts";

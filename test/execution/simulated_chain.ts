@@ -2,7 +2,8 @@
 import { CodedError } from "../../src/base/errors.ts";
 import type { Random } from "../../src/base/random.ts";
 import { leafOf } from "../../src/execution/contract.ts";
-import type { FollowedBlock, MessageSource, NumberedMessage } from "../../src/execution/follower.ts";
+import type { FollowedBlock } from "../../src/execution/follower.ts";
+import type { MessageSource, NumberedMessage } from "../../src/execution/message_source.ts";
 import { MessageTree } from "../../src/execution/message_tree.ts";
 
 interface SimulatedBlock extends FollowedBlock {

@@ -41,19 +41,22 @@ function roomOf(file: string): string {
   return rest.length === 0 ? "node" : room;
 }
 
+/** Absolute paths of what a file imports of ours. */
+function importsIn(file: string, text: string): string[] {
+  const source = withoutComments(text);
+  const specifiers = IMPORTS.flatMap((pattern) => [...source.matchAll(pattern)].map(([, specifier = ""]) => specifier));
+  return specifiers.filter((one) => one.startsWith(".")).map((one) => resolve(dirname(file), one));
+}
+
 /** Each sentence names one import, or one use of time or chance, that `file` (absolute) must not have. */
 function faultsOf(file: string, text: string): string[] {
   const source = withoutComments(text);
   const name = relative(ROOT, file);
   const faults: string[] = [];
-  for (const pattern of IMPORTS) {
-    for (const [, specifier = ""] of source.matchAll(pattern)) {
-      if (!specifier.startsWith(".")) continue;
-      const target = resolve(dirname(file), specifier);
-      const [from, to] = [roomOf(file), roomOf(target)];
-      const allowed = target.startsWith(`${SRC}/`) && (from === to || (MAY_IMPORT[from] ?? []).includes(to));
-      if (!allowed) faults.push(`${name} imports ${relative(ROOT, target)}`);
-    }
+  for (const target of importsIn(file, text)) {
+    const [from, to] = [roomOf(file), roomOf(target)];
+    const allowed = target.startsWith(`${SRC}/`) && (from === to || (MAY_IMPORT[from] ?? []).includes(to));
+    if (!allowed) faults.push(`${name} imports ${relative(ROOT, target)}`);
   }
   if (!TIME_AND_CHANCE_FILES.includes(name)) {
     for (const [use] of source.matchAll(TIME_AND_CHANCE)) faults.push(`${name} uses ${use}`);
@@ -66,6 +69,33 @@ const files = globSync("**/*.ts", { cwd: SRC }).map((file) => join(SRC, file));
 test("imports: go one way, and time and chance come in through their own files", () => {
   expect(files.length).toBeGreaterThan(20);
   expect(files.flatMap((file) => faultsOf(file, readFileSync(file, "utf8")))).toEqual([]);
+});
+
+/** Files that import each other by way of others, as `a → b → a`; one for each way that is found. */
+function circlesOf(importsOf: ReadonlyMap<string, readonly string[]>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start >= 0) circles.push([...path.slice(start), file].map((one) => relative(ROOT, one)).join(" → "));
+    if (start >= 0 || done.has(file)) return;
+    for (const next of importsOf.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of importsOf.keys()) visit(file, []);
+  return circles;
+}
+
+test("imports: no file imports itself by way of others", () => {
+  const importsOf = new Map(files.map((file) => [file, importsIn(file, readFileSync(file, "utf8"))]));
+  expect(circlesOf(importsOf)).toEqual([]);
+  const [a, b, c] = ["a", "b", "c"].map((name) => join(ROOT, name)) as [string, string, string];
+  const tied = new Map([
+    [a, [b]],
+    [b, [c]],
+    [c, [b]],
+  ]);
+  expect(circlesOf(tied)).toEqual(["b → c → b"]);
 });
 
 test("imports: every folder of src is a room that has its rule", () => {

@@ -1,6 +1,6 @@
 /** The API's answers from a real chain. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { fromRootHex } from "../../src/chain/block.ts";
+import { fromRootHex } from "../../src/chain/root_hex.ts";
 import type { Network } from "../../src/network/network.ts";
 import { NodeApi } from "../../src/node_api.ts";
 import type { NodeExits } from "../../src/node_exits.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../../src/spec/preset.ts";
+import type { RootsView } from "../../src/state/roots.ts";
 import { getStoredRoots, getVerifiedRoots, processMessageBusRoot, RootsIndex } from "../../src/state/roots.ts";
-import type { RootsView } from "../../src/state/view.ts";
 import { ExitScenario } from "./exit_scenario.ts";
 
 const WINDOW = BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { type Contender, compare, compareTable, readContender } from "../../lab/measure/compare.ts";
+import { compareHtml } from "../../lab/measure/report_html.ts";
 import { writeComparison } from "../../lab/measure/run_dir.ts";
 import { jsonOption } from "../options.ts";
 import { outputOf } from "../output.ts";
@@ -33,7 +34,7 @@ Examples:
       if (dirs.length < 2) command.error("error: give two directories or more");
       const contenders: Contender[] = [];
       for (const dir of dirs) contenders.push(await readContender(dir));
-      if (out !== undefined) await writeComparison(out, contenders, force);
+      if (out !== undefined) await writeComparison(out, compareHtml(contenders), force);
       const output = outputOf({ json }, systemClock);
       const hashes = new Set(contenders.map(({ summary }) => summary.configHash));
       const note = hashes.size === 1 ? "The same configuration." : "The configurations differ: see params.json.";

@@ -2,11 +2,11 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
-import { type Summary, summarize, summaryTable } from "../../lab/measure/compare.ts";
 import { convertTrace } from "../../lab/measure/formats/format.ts";
 import { type Measurement, measure } from "../../lab/measure/measure.ts";
 import type { RunProgress } from "../../lab/measure/run.ts";
 import { prepareOutDir, RUN_FILES, writeSummary } from "../../lab/measure/run_dir.ts";
+import { type Summary, summarize, summaryTable } from "../../lab/measure/summary.ts";
 import { reportNotes, reportTable } from "../../lab/measure/table.ts";
 import { colour, type Output } from "../output.ts";
 import { packageVersion } from "../version.ts";

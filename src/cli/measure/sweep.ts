@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { CodedError } from "../../base/errors.ts";
 import { type Contender, compareTable, readContender } from "../../lab/measure/compare.ts";
+import { compareHtml } from "../../lab/measure/report_html.ts";
 import { COMPARISON_FILE, prepareOutDir, writeComparison, writeSweep } from "../../lab/measure/run_dir.ts";
 import { type Combination, MAX_COMBINATIONS, readSweep, sweepCsv } from "../../lab/measure/sweep.ts";
 import { jsonOption, parseNonNegativeInteger } from "../options.ts";
@@ -109,7 +110,7 @@ async function readRow(combination: Combination, out: string): Promise<Row> {
 
 async function compareRows(rows: readonly Row[], out: string, output: Output): Promise<void> {
   if (rows.length < 2) return;
-  if (rows.length <= MAX_COMPARED) await writeComparison(join(out, COMPARISON_FILE), rows, true);
+  if (rows.length <= MAX_COMPARED) await writeComparison(join(out, COMPARISON_FILE), compareHtml(rows), true);
   output.event("sweep", { combinations: rows.length }, compareTable(rows));
 }
 

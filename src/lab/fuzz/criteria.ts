@@ -1,6 +1,6 @@
 /** What a sound target owes under attack; the figures are the project's goals. */
 import type { Attack } from "./attack.ts";
-import type { AttackReport } from "./run_attack.ts";
+import type { AttackFindings } from "./findings.ts";
 
 export const CRITERIA = {
   DEAD: "the target's process ended, or takes no honest peer any more",
@@ -16,6 +16,10 @@ export const CRITERIA = {
   ATTACK_FAULT: "the attack reached what it was after",
 } as const;
 export type Criterion = keyof typeof CRITERIA;
+
+export interface AttackReport extends AttackFindings {
+  readonly failed: readonly Criterion[];
+}
 
 /** Criteria that say what happened and not how fast: they hold on a busy machine too. */
 export const UNTIMED: ReadonlySet<Criterion> = new Set([
@@ -40,27 +44,27 @@ const HEAP_LIMIT_BYTES = 16 * 1024 * 1024;
 const MANY_MESSAGES = 10_000;
 const FULL_CACHES_BYTES = 64 * 1024 * 1024;
 
-export function judgeReport(attack: Pick<Attack, "hangsUp">, report: Omit<AttackReport, "failed">): Criterion[] {
-  const { honest, target, sent } = report;
+export function judge(attack: Pick<Attack, "hangsUp">, findings: AttackFindings): Criterion[] {
+  const { honest, target, sent } = findings;
   const { before, during, after } = honest.phases;
   const allowedMs = Math.max(LATENCY_FACTOR * (before.p99Ms ?? 0), LATENCY_FLOOR_MS);
-  const together = Math.max(report.validatorCalls ?? 0, sent.identities > 1 ? sent.messages : 0);
+  const together = Math.max(findings.validatorCalls ?? 0, sent.identities > 1 ? sent.messages : 0);
   const heapLimitBytes = together > MANY_MESSAGES ? FULL_CACHES_BYTES : HEAP_LIMIT_BYTES;
-  const stayedTooLong = report.firstHungUpMs === null || (report.longestStayMs ?? 0) > HANG_UP_LIMIT_MS;
+  const stayedTooLong = findings.firstHungUpMs === null || (findings.longestStayMs ?? 0) > HANG_UP_LIMIT_MS;
   const failures: Partial<Record<Criterion, boolean>> = {
     DEAD: !target.alive,
     INVALID_FORWARDED: Object.keys(honest.invalid).length > 0,
     HONEST_PEER_DROPPED: honest.droppedHonestPeer,
     HONEST_LOST:
       [before, during, after].some(({ published, delivered }) => delivered < published) ||
-      (report.neighbours !== null && report.neighbours.delivered < 1),
+      (findings.neighbours !== null && findings.neighbours.delivered < 1),
     HONEST_SLOWED: (during.p99Ms ?? 0) > allowedMs,
     NOT_HUNG_UP: attack.hangsUp && sent.rpcs > 0 && stayedTooLong,
-    REDIAL_TAKEN: attack.hangsUp && report.redialRefused === false,
-    TOO_MANY_VERDICTS: attack.hangsUp && (report.validatorCalls ?? 0) > VERDICTS_LIMIT * sent.identities,
+    REDIAL_TAKEN: attack.hangsUp && findings.redialRefused === false,
+    TOO_MANY_VERDICTS: attack.hangsUp && (findings.validatorCalls ?? 0) > VERDICTS_LIMIT * sent.identities,
     EVENT_LOOP: (target.longestStallMs ?? target.eventLoopMaxMs ?? 0) > EVENT_LOOP_LIMIT_MS,
     HEAP: target.heapIsLive && (target.heapGrowthBytes ?? 0) > heapLimitBytes,
-    ATTACK_FAULT: report.faults.length > 0,
+    ATTACK_FAULT: findings.faults.length > 0,
   };
   return (Object.keys(CRITERIA) as Criterion[]).filter((criterion) => failures[criterion] === true);
 }

@@ -1,7 +1,7 @@
 /** What a run says: a table for people, one object for programs, and the command that shows a failure again. */
 import type { Attack } from "./attack.ts";
+import type { AttackReport } from "./criteria.ts";
 import { CRITERIA } from "./criteria.ts";
-import type { AttackReport } from "./run_attack.ts";
 
 /** Everything that a reader needs to judge a run and to repeat it. */
 export interface RunReport {

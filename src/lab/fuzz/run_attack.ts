@@ -2,8 +2,8 @@
 import { type Clock, sleep } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Attack } from "./attack.ts";
-import { ATTACK_SHARE, type Attacker, Attackers, KEY_SEED_BYTES, type Tally } from "./attackers.ts";
-import { type Criterion, judgeReport } from "./criteria.ts";
+import { ATTACK_SHARE, type Attacker, Attackers, KEY_SEED_BYTES } from "./attackers.ts";
+import { type AttackReport, judge } from "./criteria.ts";
 import type { Fixture } from "./fixture.ts";
 import type { Neighbours } from "./neighbours.ts";
 import { RawPeer } from "./raw_peer.ts";
@@ -30,54 +30,6 @@ export interface AttackPlan {
   readonly honestNodes: number;
   /** Hears of an attack that lasts, every PROGRESS_MS. */
   readonly onProgress?: (attack: string, sent: AttackReport["sent"], elapsedMs: number) => void;
-}
-
-export interface AttackReport {
-  readonly attack: string;
-  readonly seed: number;
-  readonly durationMs: number;
-  readonly rate: number;
-  readonly sent: Readonly<Tally>;
-  /** Null where the target told nothing. */
-  readonly validatorCalls: number | null;
-  /** Attackers that the target hung up on. */
-  readonly hungUp: number;
-  /** From its first hostile byte, how long the first flooder lasted; null where it was not hung up. */
-  readonly firstHungUpMs: number | null;
-  /** How long the most patient flooder was suffered. */
-  readonly longestStayMs: number | null;
-  /**
-   * From its first hostile byte, when the first flooder's score fell to where all that it sends is ignored; null where the
-   * target does not tell, or hung up before.
-   */
-  readonly graylistedMs: number | null;
-  /** Null where it was not tried: nobody was hung up. */
-  readonly redialRefused: boolean | null;
-  readonly honest: WitnessReport;
-  /** The target's neighbours; null where there were none. `delivered`: of the honest messages, by all of them together, up to 1. */
-  readonly neighbours: { readonly nodes: number; readonly delivered: number } | null;
-  readonly target: {
-    readonly alive: boolean;
-    readonly eventLoopP99Ms: number | null;
-    readonly eventLoopMaxMs: number | null;
-    /** The longest that its main thread worked without a look at anything new, in CPU time; null where it is not ours. */
-    readonly longestStallMs: number | null;
-    /** Share of one core during the attack. */
-    readonly cpu: number | null;
-    /** Null where it was not measured. */
-    readonly heapGrowthBytes: number | null;
-    /** Whether garbage was collected before and after: else the growth may be all garbage. */
-    readonly heapIsLive: boolean;
-    readonly rssBytes: number | null;
-    /** Peers that it hung up, by reason. */
-    readonly disconnects: Readonly<Record<string, number>>;
-  };
-  readonly notes: Readonly<Record<string, number | string | boolean>>;
-  /** Why the attack could not be made; null where it was. */
-  readonly skipped: string | null;
-  /** What the attack itself found wrong. */
-  readonly faults: readonly string[];
-  readonly failed: readonly Criterion[];
 }
 
 export interface AttackDependencies {
@@ -200,7 +152,7 @@ export async function runAttack(
       skipped: attackers.skipped,
       faults: attackers.faults,
     };
-    return { ...withoutVerdict, failed: judgeReport(attack, withoutVerdict) };
+    return { ...withoutVerdict, failed: judge(attack, withoutVerdict) };
   } finally {
     signal.removeEventListener("abort", end);
     await Promise.all([attackers.stop(), neighbours?.stop()]);

@@ -3,18 +3,11 @@ import { join } from "node:path";
 import { analyse } from "./analyse.ts";
 import { assertFits, readMachine } from "./capacity.ts";
 import { isShaped } from "./links/model.ts";
-import { configHash, type MeasureParams, randomFor } from "./params.ts";
+import { configHash, type MeasureParams, type RunParams, randomFor } from "./params.ts";
 import type { Report } from "./report.ts";
+import { reportHtml } from "./report_html.ts";
 import { type RunDeps, runNetwork } from "./run.ts";
-import {
-  discardUntraced,
-  prepareOutDir,
-  RUN_FILES,
-  type RunParams,
-  readParams,
-  writeParams,
-  writeReport,
-} from "./run_dir.ts";
+import { discardUntraced, prepareOutDir, RUN_FILES, readParams, writeParams, writeReport } from "./run_dir.ts";
 import { expectedLinks, isNamedTopology, makeTopology, neighboursOf, readTopology, type Topology } from "./topology.ts";
 import { readTrace } from "./trace_file.ts";
 
@@ -77,6 +70,6 @@ export async function reportAgain(dir: string): Promise<Report> {
 async function writeReportOf(dir: string, run: RunParams): Promise<Report> {
   const trace = await readTrace(join(dir, RUN_FILES.trace));
   const { report, picture } = await analyse(trace, run.params, run.links);
-  await writeReport(dir, { report, picture, run, nodes: trace.header.nodes });
+  await writeReport(dir, report, reportHtml({ report, picture, run, nodes: trace.header.nodes }));
   return report;
 }

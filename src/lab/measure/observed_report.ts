@@ -1,8 +1,8 @@
 /** What some observers saw of a network, from their common trace. */
-import { TraceNames } from "./formats/format.ts";
 import { type Distribution, distributionOf, quantile } from "./statistics.ts";
 import type { TraceEvent } from "./trace.ts";
 import type { TraceReading } from "./trace_file.ts";
+import { TraceNames } from "./trace_names.ts";
 
 export interface ObservedTopic {
   readonly topic: string;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { seededRandom } from "../../base/random.ts";
 import type { MeasuredAttack } from "./attacks.ts";
 import type { StackName } from "./stacks.ts";
-import { isNamedTopology } from "./topology.ts";
+import { isNamedTopology, type Link } from "./topology.ts";
 
 export interface MeasureParams {
   readonly nodes: number;
@@ -32,6 +32,16 @@ export interface MeasureParams {
   readonly seed: number;
   /** From publishing: what is delivered later does not count as delivered. */
   readonly deadlineMs: number;
+}
+
+/** What params.json holds. */
+export interface RunParams {
+  /** Runs it again. */
+  readonly command: string;
+  readonly configHash: string;
+  readonly params: MeasureParams;
+  readonly links: readonly Link[];
+  readonly versions: Readonly<Record<string, string>>;
 }
 
 /** What decides over the events of a run, as 16 hex digits: runs with the same hash may be repeated measurements. */

@@ -1,11 +1,12 @@
 /** report.html and compare.html: one file each, that works offline. Tables stand in the HTML, charts come of the data in it. */
 import { escapeHtml, oneFile } from "../../page/one_file.ts";
 import type { ComparePage, RunPage, RunPicture } from "../../page/report/data.ts";
-import { type Contender, compare, estimateText } from "./compare.ts";
+import { type Contender, compare } from "./compare.ts";
 import { definitionOf } from "./definitions.ts";
 import { formatValue, METRICS } from "./metrics.ts";
+import type { RunParams } from "./params.ts";
 import type { Report } from "./report.ts";
-import type { RunParams } from "./run_dir.ts";
+import { estimateText } from "./summary.ts";
 import { reportNotes } from "./table.ts";
 
 const ENTRY = "report/main";

@@ -4,12 +4,10 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { makeDirectory } from "../../base/files.ts";
-import type { Contender, Summary } from "./compare.ts";
 import type { ObservedReport } from "./observed_report.ts";
-import type { MeasureParams } from "./params.ts";
+import type { RunParams } from "./params.ts";
 import { REPORT_VERSION, type Report } from "./report.ts";
-import { compareHtml, type ReportPage, reportHtml } from "./report_html.ts";
-import type { Link } from "./topology.ts";
+import type { Summary } from "./summary.ts";
 
 export const RUN_FILES = {
   params: "params.json",
@@ -38,15 +36,6 @@ const SummaryFile = z.object({
 
 /** Of several runs side by side. */
 export const COMPARISON_FILE = "compare.html";
-
-export interface RunParams {
-  /** Runs it again. */
-  readonly command: string;
-  readonly configHash: string;
-  readonly params: MeasureParams;
-  readonly links: readonly Link[];
-  readonly versions: Readonly<Record<string, string>>;
-}
 
 /** Makes the directory. Throws a `CodedError`: `OUT_EXISTS` where it holds anything and `force` is not set, `OUT_UNWRITABLE`. */
 export async function prepareOutDir(dir: string, force: boolean): Promise<void> {
@@ -84,16 +73,16 @@ export async function writeParams(dir: string, params: RunParams): Promise<void>
   await writeJson(dir, RUN_FILES.params, params);
 }
 
-export async function writeReport(dir: string, page: ReportPage): Promise<void> {
-  await writeJson(dir, RUN_FILES.report, page.report);
-  await writeText(dir, RUN_FILES.html, reportHtml(page));
+export async function writeReport(dir: string, report: Report, html: string): Promise<void> {
+  await writeJson(dir, RUN_FILES.report, report);
+  await writeText(dir, RUN_FILES.html, html);
 }
 
 /** Throws a `CodedError`: `OUT_EXISTS` where the file is there and `force` is not set, `OUT_UNWRITABLE`. */
-export async function writeComparison(file: string, contenders: readonly Contender[], force: boolean): Promise<void> {
+export async function writeComparison(file: string, html: string, force: boolean): Promise<void> {
   try {
     await makeDirectory(dirname(file));
-    await writeFile(file, compareHtml(contenders), { flag: force ? "w" : "wx" });
+    await writeFile(file, html, { flag: force ? "w" : "wx" });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(file, error);
     throw new CodedError("OUT_EXISTS", `${file} exists: choose another --out, or overwrite it with --force`, { file });

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { CodedError, errorMessage } from "../../base/errors.ts";
-import type { Summary } from "./compare.ts";
+
 import { METRICS } from "./metrics.ts";
+import type { Summary } from "./summary.ts";
 
 /** Values as on the command line. */
 const Value = z.union([z.string(), z.number(), z.boolean()]).transform(String);

@@ -4,9 +4,9 @@ import { untilAborted } from "../../../src/base/abort.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Attack } from "../../../src/lab/fuzz/attack.ts";
 import { CATALOGUE, selectAttacks } from "../../../src/lab/fuzz/catalogue.ts";
+import type { AttackReport } from "../../../src/lab/fuzz/criteria.ts";
 import { UNTIMED } from "../../../src/lab/fuzz/criteria.ts";
 import { type FuzzOptions, runFuzz } from "../../../src/lab/fuzz/fuzz.ts";
-import type { AttackReport } from "../../../src/lab/fuzz/run_attack.ts";
 
 const MOMENT: Omit<FuzzOptions, "attacks"> = {
   seed: 1,

@@ -1,16 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Attack } from "../../../src/lab/fuzz/attack.ts";
-import { type Criterion, judgeReport } from "../../../src/lab/fuzz/criteria.ts";
-import type { AttackReport } from "../../../src/lab/fuzz/run_attack.ts";
-
-type Report = Omit<AttackReport, "failed">;
+import { type Criterion, judge } from "../../../src/lab/fuzz/criteria.ts";
+import type { AttackFindings } from "../../../src/lab/fuzz/findings.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const FLOOD: Pick<Attack, "hangsUp"> = { hangsUp: true };
 const PHASE = { published: 40, delivered: 40, p50Ms: 3, p99Ms: 20 };
 
 /** A flood that met a sound target. */
-const SOUND: Report = {
+const SOUND: AttackFindings = {
   attack: "a flood",
   seed: 1,
   durationMs: 2_000,
@@ -47,13 +45,17 @@ const SOUND: Report = {
   faults: [],
 };
 
-const target = (changes: Partial<Report["target"]>): Partial<Report> => ({ target: { ...SOUND.target, ...changes } });
-const honest = (changes: Partial<Report["honest"]>): Partial<Report> => ({ honest: { ...SOUND.honest, ...changes } });
+const target = (changes: Partial<AttackFindings["target"]>): Partial<AttackFindings> => ({
+  target: { ...SOUND.target, ...changes },
+});
+const honest = (changes: Partial<AttackFindings["honest"]>): Partial<AttackFindings> => ({
+  honest: { ...SOUND.honest, ...changes },
+});
 const during = (changes: Partial<typeof PHASE>) =>
   honest({ phases: { before: PHASE, during: { ...PHASE, ...changes }, after: PHASE } });
 
 describe("criteria", () => {
-  test.each<[what: string, changes: Partial<Report>, failed: Criterion[]]>([
+  test.each<[what: string, changes: Partial<AttackFindings>, failed: Criterion[]]>([
     ["a sound target", {}, []],
     ["a target that is gone", target({ alive: false }), ["DEAD"]],
     ["an invalid message that came through", honest({ invalid: { BAD_COUNT: 1 } }), ["INVALID_FORWARDED"]],
@@ -78,23 +80,23 @@ describe("criteria", () => {
     ["a heap that grew by garbage", target({ heapGrowthBytes: 17 * MEBIBYTE, heapIsLive: false }), []],
     ["what the attack found itself", { faults: ["it was served"] }, ["ATTACK_FAULT"]],
   ])("judge %s", (_, changes, failed) => {
-    expect(judgeReport(FLOOD, { ...SOUND, ...changes })).toEqual(failed);
+    expect(judge(FLOOD, { ...SOUND, ...changes })).toEqual(failed);
   });
 
   test("let the caches of known messages fill, where many identities were judged", () => {
     const report = { ...SOUND, validatorCalls: 50_000, sent: { ...SOUND.sent, identities: 1_000 } };
-    expect(judgeReport(FLOOD, { ...report, ...target({ heapGrowthBytes: 60 * MEBIBYTE }) })).toEqual([]);
-    expect(judgeReport(FLOOD, { ...report, ...target({ heapGrowthBytes: 65 * MEBIBYTE }) })).toEqual(["HEAP"]);
+    expect(judge(FLOOD, { ...report, ...target({ heapGrowthBytes: 60 * MEBIBYTE }) })).toEqual([]);
+    expect(judge(FLOOD, { ...report, ...target({ heapGrowthBytes: 65 * MEBIBYTE }) })).toEqual(["HEAP"]);
   });
 
   test("let them fill where many identities brought much that was not judged, and not where one did", () => {
     const grown = target({ heapGrowthBytes: 60 * MEBIBYTE });
     const sent = { ...SOUND.sent, messages: 10_001 };
-    expect(judgeReport(FLOOD, { ...SOUND, ...grown, sent: { ...sent, identities: 10 } })).toEqual([]);
-    expect(judgeReport(FLOOD, { ...SOUND, ...grown, sent })).toEqual(["HEAP"]);
+    expect(judge(FLOOD, { ...SOUND, ...grown, sent: { ...sent, identities: 10 } })).toEqual([]);
+    expect(judge(FLOOD, { ...SOUND, ...grown, sent })).toEqual(["HEAP"]);
   });
 
   test("ask no hang-up of a target where the attack is none that owes one", () => {
-    expect(judgeReport({ hangsUp: false }, { ...SOUND, firstHungUpMs: null, validatorCalls: 500 })).toEqual([]);
+    expect(judge({ hangsUp: false }, { ...SOUND, firstHungUpMs: null, validatorCalls: 500 })).toEqual([]);
   });
 });

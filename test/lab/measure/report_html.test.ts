@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
-import { type Contender, summarize } from "../../../src/lab/measure/compare.ts";
+import type { Contender } from "../../../src/lab/measure/compare.ts";
 import { definitionOf } from "../../../src/lab/measure/definitions.ts";
 import { formatValue, METRICS } from "../../../src/lab/measure/metrics.ts";
 import { PictureNotes } from "../../../src/lab/measure/picture.ts";
 import { compareHtml, reportHtml } from "../../../src/lab/measure/report_html.ts";
+import { summarize } from "../../../src/lab/measure/summary.ts";
 import type { TraceEvent } from "../../../src/lab/measure/trace.ts";
 import type { PageData } from "../../../src/page/report/data.ts";
 import { makeReportPage } from "../../page/report/fixture.ts";

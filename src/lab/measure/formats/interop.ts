@@ -3,7 +3,7 @@
  * each copy of a message that it receives. Ids there are unsigned 64-bit numbers: here the first eight bytes of ours.
  */
 import type { TraceEvent } from "../trace.ts";
-import type { TraceNames } from "./format.ts";
+import type { TraceNames } from "../trace_names.ts";
 
 /** The file's first line. */
 export function interopHead(names: TraceNames, node: number): string {

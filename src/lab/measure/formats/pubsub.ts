@@ -4,7 +4,7 @@
  */
 import { peerIdFromString } from "@libp2p/peer-id";
 import type { RpcFields, TraceEvent } from "../trace.ts";
-import type { TraceNames } from "./format.ts";
+import type { TraceNames } from "../trace_names.ts";
 
 const KIND = {
   publish: 0,
