@@ -5,7 +5,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { CodedError, errorMessage } from "../../base/errors.ts";
 import { TRACE_VERSION, type TraceEvent, type TraceHeader } from "./trace.ts";
-import { recordLength, recordLine, recordTime } from "./trace_records.ts";
+import { recordLength, recordLines, recordTime } from "./trace_records.ts";
 
 const WRITE_CHARS = 256 * 1024;
 const READ_BYTES = 256 * 1024;
@@ -28,7 +28,7 @@ export async function mergeTraces(
 ): Promise<void> {
   const own = [...events].sort((a, b) => a.t - b.t).map((event) => ({ t: event.t, line: JSON.stringify(event) }));
   const sources: { readonly lines: Iterator<TimedLine> | AsyncIterator<TimedLine>; head: TimedLine }[] = [];
-  for (const lines of [...parts.map(recordLines), own.values()]) {
+  for (const lines of [...parts.map(partLines), own.values()]) {
     const { done, value } = await lines.next();
     if (done !== true) sources.push({ lines, head: value });
   }
@@ -52,7 +52,7 @@ export async function mergeTraces(
   await finished;
 }
 
-async function* recordLines(path: string): AsyncGenerator<TimedLine, undefined> {
+async function* partLines(path: string): AsyncGenerator<TimedLine, undefined> {
   let rest = new Uint8Array();
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Uint8Array>) {
     const bytes = new Uint8Array(rest.length + chunk.length);
@@ -61,7 +61,8 @@ async function* recordLines(path: string): AsyncGenerator<TimedLine, undefined> 
     const words = new Int32Array(bytes.buffer, 0, Math.floor(bytes.length / 4));
     let at = 0;
     for (let length = recordLength(words, at); length !== null; length = recordLength(words, at)) {
-      yield { t: recordTime(words, at), line: recordLine(words, at) };
+      const t = recordTime(words, at);
+      for (const line of recordLines(words, at)) yield { t, line };
       at += length;
     }
     rest = bytes.subarray(4 * at);

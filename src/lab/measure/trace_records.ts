@@ -3,7 +3,8 @@
  * time on making text nor have it swept up. Lines are made of them when the run is over.
  *
  * A record is 32-bit words: how many, its kind, the time as seconds and microseconds, then what its kind has. An RPC has
- * node, peer, bytes, a bit for each list that is not empty, and those lists in the order of `LISTS`, each behind its length.
+ * node, bytes, a bit for each list that is not empty, those lists in the order of `LISTS`, each behind its length, and the
+ * peers, a line each: what goes to many is one record.
  */
 import type { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import type { Names } from "./names.ts";
@@ -74,11 +75,10 @@ export class RecordBuilder {
     return this;
   }
 
-  /** @param bytes with the length prefix. */
-  rpc(kind: RpcKind, node: number, peer: number, bytes: number, { messages, subscriptions, control }: RPC): this {
+  /** To be followed by a `peer`, or several. @param bytes with the length prefix. */
+  rpc(kind: RpcKind, node: number, bytes: number, { messages, subscriptions, control }: RPC): this {
     this.#begin(kind);
     this.#push(node);
-    this.#push(peer);
     this.#push(bytes);
     const bitsAt = this.#length;
     this.#push(0);
@@ -94,6 +94,12 @@ export class RecordBuilder {
     }
     if (control !== undefined && control !== null) bits |= this.#control(control);
     this.#words[bitsAt] = bits;
+    return this;
+  }
+
+  /** That the RPC came from, or went to. */
+  peer(peer: number): this {
+    this.#push(peer);
     return this;
   }
 
@@ -183,22 +189,23 @@ export function recordTime(words: Int32Array, at: number): number {
   return (words[at + 2] as number) * US_PER_S + (words[at + 3] as number);
 }
 
-/** The line, without its newline. */
-export function recordLine(words: Int32Array, at: number): string {
+/** Without newlines. */
+export function recordLines(words: Int32Array, at: number): string[] {
   const kind = KINDS[words[at + 1] as number] as Kind;
   const body = words.subarray(at + HEAD_WORDS, at + (words[at] as number));
-  const fields = kind === "text" ? Buffer.from(body).toString("latin1") : fieldsOf(kind, body);
-  return `{"t":${recordTime(words, at)},${fields}}`;
+  const fields = kind === "text" ? [Buffer.from(body).toString("latin1")] : fieldsOf(kind, body);
+  return fields.map((one) => `{"t":${recordTime(words, at)},${one}}`);
 }
 
-function fieldsOf(kind: Exclude<Kind, "text">, body: Int32Array): string {
+/** Of each line. */
+function fieldsOf(kind: Exclude<Kind, "text">, body: Int32Array): string[] {
   let at = 0;
   const next = () => body[at++] as number;
   const list = (entry: () => unknown = next) => `[${Array.from({ length: next() }, entry)}]`;
-  const head = `"e":"${kind}","n":${next()},"p":${next()}`;
-  if (kind === "duplicate") return `${head},"m":${next()}`;
-  if (kind === "deliver") return `${head},"m":${next()},"v":${next()}`;
-  let fields = `${head},"b":${next()}`;
+  const head = `"e":"${kind}","n":${next()}`;
+  if (kind === "duplicate") return [`${head},"p":${next()},"m":${next()}`];
+  if (kind === "deliver") return [`${head},"p":${next()},"m":${next()},"v":${next()}`];
+  let fields = `"b":${next()}`;
   const bits = next();
   for (const name of LISTS) {
     if ((bits & BIT_OF[name]) === 0) continue;
@@ -206,5 +213,5 @@ function fieldsOf(kind: Exclude<Kind, "text">, body: Int32Array): string {
     else if (name === "iwant" || name === "idontwant") fields += `,"${name}":${list(() => list())}`;
     else fields += `,"${name}":${list()}`;
   }
-  return fields;
+  return Array.from(body.subarray(at), (peer) => `${head},"p":${peer},${fields}`);
 }

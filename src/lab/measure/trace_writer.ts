@@ -1,5 +1,5 @@
 import { createWriteStream, type WriteStream } from "node:fs";
-import { recordLine, type TraceRecord } from "./trace_records.ts";
+import { recordLines, type TraceRecord } from "./trace_records.ts";
 
 /** What may wait for a slow disk; beyond it chunks are dropped and their events counted. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -51,7 +51,7 @@ export class RecordWriter implements TraceSink {
     this.#file = new TraceFile(path);
   }
 
-  /** Events that were dropped. */
+  /** Records that were dropped. */
   get lost(): number {
     return this.#file.lost;
   }
@@ -92,7 +92,7 @@ export class LineWriter implements TraceSink {
   }
 
   take({ words }: TraceRecord): void {
-    this.write(recordLine(words, 0));
+    for (const line of recordLines(words, 0)) this.write(line);
   }
 
   /** @param line without its newline. */

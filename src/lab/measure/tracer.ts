@@ -2,6 +2,7 @@
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { CodedError } from "../../base/errors.ts";
 import type { GossipsubInternals } from "../../network/gossipsub_internals.ts";
+import { KnownTopics, readPlainRpc } from "../../network/transport/plain_rpc.ts";
 import type { Names } from "./names.ts";
 import { RecordBuilder, type RpcKind } from "./trace_records.ts";
 import type { TraceSink } from "./trace_writer.ts";
@@ -12,7 +13,7 @@ export interface TracerOptions {
   readonly sink: TraceSink;
   /** Microseconds, whole. */
   now(): number;
-  /** Full topic strings, for samples. */
+  /** Full topic strings. */
   readonly topics: readonly string[];
 }
 
@@ -49,24 +50,47 @@ type FrameBytes = { readonly byteLength: number; subarray(): Uint8Array };
 export function createTracer({ node, names, sink, now, topics }: TracerOptions): Tracer {
   let gossipsub: TracedGossipsub | null = null;
   let judgedUs = 0;
+  const known = new KnownTopics();
+  for (const topic of topics) known.learn(topic);
+  /** Of a frame that comes by another way than `sendRpc`. */
+  const decode = (bytes: Uint8Array) => readPlainRpc(bytes, known) ?? RPC.decode(bytes);
 
   const builder = new RecordBuilder(names);
-  const take = (record: RecordBuilder) => sink.take(record.end(now()));
+  const take = (record: RecordBuilder) => {
+    endSends();
+    sink.take(record.end(now()));
+  };
   const event = (kind: string, fields: string) => take(builder.text(`"e":"${kind}","n":${node}${fields}`));
   const rpcEvent = (kind: RpcKind, peer: number, bytes: number, rpc: RPC) =>
-    take(builder.rpc(kind, node, peer, bytes, rpc));
+    take(builder.rpc(kind, node, bytes, rpc).peer(peer));
+
+  const sends = new RecordBuilder(names);
+  /** The frame that goes to one peer after the other just now; it is gathered there till the end of the turn in any case. */
+  let sentFrame: FrameBytes | null = null;
+  let sentUs = 0;
+
+  function sent(peer: number, frame: FrameBytes, rpcOf: (frame: FrameBytes) => RPC): void {
+    if (frame !== sentFrame) {
+      endSends();
+      sends.rpc("send", node, frame.byteLength, rpcOf(frame));
+      sentFrame = frame;
+      sentUs = now();
+      // Before anything else happens, so that records stay in order of time.
+      queueMicrotask(endSends);
+    }
+    sends.peer(peer);
+  }
+
+  function endSends(): void {
+    if (sentFrame === null) return;
+    sentFrame = null;
+    sink.take(sends.end(sentUs));
+  }
 
   function traceOutbound(pubsub: TracedGossipsub): void {
     /** What is on its way into a stream: its bytes come to us encoded. */
     let sending: RPC | null = null;
-    /** Of frames that come by another way than `sendRpc`; the same one goes to many peers. */
-    let decoded: { readonly frame: FrameBytes; readonly rpc: RPC } | null = null;
-
-    function rpcOf(frame: FrameBytes): RPC {
-      if (sending !== null) return sending;
-      if (decoded?.frame !== frame) decoded = { frame, rpc: RPC.decode(withoutPrefix(frame)) };
-      return decoded.rpc;
-    }
+    const rpcOf = (frame: FrameBytes) => sending ?? decode(withoutPrefix(frame));
 
     const sendRpc = pubsub.sendRpc.bind(pubsub);
     pubsub.sendRpc = (id, rpc) => {
@@ -99,7 +123,7 @@ export function createTracer({ node, names, sink, now, topics }: TracerOptions):
           rpcEvent("drop", peer, frame.byteLength, rpcOf(frame));
           throw error;
         }
-        rpcEvent("send", peer, frame.byteLength, rpcOf(frame));
+        sent(peer, frame, rpcOf);
       };
       event("open", `,"p":${peer},"proto":"${stream.protocol}"`);
       return set(id, stream);

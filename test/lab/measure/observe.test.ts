@@ -10,7 +10,7 @@ import { createFixedViews, MeasuredNode } from "../../../src/lab/measure/measure
 import { Names } from "../../../src/lab/measure/names.ts";
 import { type ObserveProgress, observe } from "../../../src/lab/measure/observe.ts";
 import type { TraceEvent } from "../../../src/lab/measure/trace.ts";
-import { recordLine } from "../../../src/lab/measure/trace_records.ts";
+import { recordLines } from "../../../src/lab/measure/trace_records.ts";
 import { createTracer } from "../../../src/lab/measure/tracer.ts";
 import { createIdentity } from "../../../src/network/identity.ts";
 import { formatTopic } from "../../../src/network/topics.ts";
@@ -42,7 +42,11 @@ beforeAll(async () => {
       node: k,
       names,
       topics,
-      sink: { take: ({ words }) => traced.emit("line", JSON.parse(recordLine(words, 0))) },
+      sink: {
+        take({ words }) {
+          for (const line of recordLines(words, 0)) traced.emit("line", JSON.parse(line));
+        },
+      },
       now: () => 0,
     });
     const deps = { views, tracer, clock: systemClock, random: systemRandom };

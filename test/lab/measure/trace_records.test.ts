@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Names } from "../../../src/lab/measure/names.ts";
 import { TRACE_VERSION, type TraceHeader } from "../../../src/lab/measure/trace.ts";
 import { mergeTraces } from "../../../src/lab/measure/trace_file.ts";
-import { RecordBuilder, recordLine, type TraceRecord } from "../../../src/lab/measure/trace_records.ts";
+import { RecordBuilder, recordLines, type TraceRecord } from "../../../src/lab/measure/trace_records.ts";
 import { RecordWriter } from "../../../src/lab/measure/trace_writer.ts";
 
 const TOPICS = ["first", "second"];
@@ -85,20 +85,21 @@ function expectedOf({ m, subscriptions, control }: Fields): Record<string, unkno
   return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 }
 
-it("records: an RPC's line says all that it holds, whatever it holds", () => {
+it("records: an RPC's line says all that it holds, whatever it holds, and each peer has one", () => {
   const builder = new RecordBuilder(names);
   const us = fc.integer({ min: 0, max: 2 ** 48 });
   fc.assert(
     fc.property(fields, us, fc.nat(), (rpc, t, b) => {
-      const line = recordLine(builder.rpc("recv", 3, 4, b, rpcOf(rpc)).end(t).words, 0);
-      expect(JSON.parse(line)).toEqual({ t, e: "recv", n: 3, p: 4, b, ...expectedOf(rpc) });
+      const record = builder.rpc("send", 3, b, rpcOf(rpc)).peer(4).peer(5).end(t);
+      const lines = recordLines(record.words, 0).map((line) => JSON.parse(line));
+      expect(lines).toEqual([4, 5].map((p) => ({ t, e: "send", n: 3, p, b, ...expectedOf(rpc) })));
     }),
   );
 });
 
 it("records: messages and lines of text come out as they went in", () => {
   const builder = new RecordBuilder(names);
-  const line = ({ words }: TraceRecord) => JSON.parse(recordLine(words, 0));
+  const line = ({ words }: TraceRecord) => JSON.parse(recordLines(words, 0).join());
   expect(line(builder.deliver(1, 2, 3, 4).end(5))).toEqual({ t: 5, e: "deliver", n: 1, p: 2, m: 3, v: 4 });
   expect(line(builder.duplicate(1, 2, 3).end(5))).toEqual({ t: 5, e: "duplicate", n: 1, p: 2, m: 3 });
   expect(line(builder.text('"e":"join","n":1,"c":0').end(5))).toEqual({ t: 5, e: "join", n: 1, c: 0 });
