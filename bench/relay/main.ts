@@ -276,8 +276,9 @@ function summarize(
   rounds: readonly Round[],
   reference: readonly Round[],
 ): Row {
-  const delays = rounds.flatMap(({ delaysUs }) => delaysUs).sort((a, b) => a - b);
-  const quantile = (share: number) => delays[Math.min(delays.length - 1, Math.floor(delays.length * share))] ?? 0;
+  // Of each round, then their median: one stall of the machine must not speak for all.
+  const delays = rounds.map(({ delaysUs }) => [...delaysUs].sort((a, b) => a - b));
+  const quantile = (share: number) => median(delays.map((sorted) => sorted[Math.floor(sorted.length * share)] ?? 0));
   const ours = subject === OURS;
   const ratios = rounds.map(({ cpuUs }, i) => cpuUs / (reference[i]?.cpuUs ?? Number.NaN));
   const goal = GOALS.find((candidate) => ours && candidate.fanout === fanout && candidate.load === load);
@@ -348,7 +349,7 @@ function markdown(rows: readonly Row[]): string {
     `relay's process (user and system), medians of ${ROUNDS} rounds that take turns; the ratio is against the stock stack (same versions,`,
     `defaults, but unsigned, and patient with late pings) in the same round. Full window: 64 messages on their way; paced: ${RATE_PER_SECOND} a second. The relay`,
     'of "stock transport" is ours with `tcp()`, `noise()` and `yamux()` as they come, "no …" is ours without that part. Delay is',
-    `from publisher to sink. A round is ${MESSAGES} messages with a full window, ${Math.ceil(MESSAGES / 2)} paced, after a warm-up of the same length for all.`,
+    `from publisher to sink, by rounds as well. A round is ${MESSAGES} messages with a full window, ${Math.ceil(MESSAGES / 2)} paced, after a warm-up of the same length for all.`,
     "",
     `Machine: ${cpu?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
     "",
