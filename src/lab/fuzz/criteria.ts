@@ -40,16 +40,15 @@ const LATENCY_FLOOR_MS = 100;
 /** The goal's 100 ms, and the time between two looks that is part of the figure: 10 ms of prom-client's, 5 of our probe's. */
 const EVENT_LOOP_LIMIT_MS = 100 + 10;
 const HEAP_LIMIT_BYTES = 16 * 1024 * 1024;
-/** What many identities bring together fills the caches of known messages, which are bounded by number. */
-const MANY_MESSAGES = 10_000;
+/** What many identities get judged together fills the caches of known messages, which are bounded by number. */
+const MANY_VERDICTS = 10_000;
 const FULL_CACHES_BYTES = 64 * 1024 * 1024;
 
 export function judge(attack: Pick<Attack, "hangsUp">, findings: AttackFindings): Criterion[] {
   const { honest, target, sent } = findings;
   const { before, during, after } = honest.phases;
   const allowedMs = Math.max(LATENCY_FACTOR * (before.p99Ms ?? 0), LATENCY_FLOOR_MS);
-  const together = Math.max(findings.validatorCalls ?? 0, sent.identities > 1 ? sent.messages : 0);
-  const heapLimitBytes = together > MANY_MESSAGES ? FULL_CACHES_BYTES : HEAP_LIMIT_BYTES;
+  const heapLimitBytes = (findings.validatorCalls ?? 0) > MANY_VERDICTS ? FULL_CACHES_BYTES : HEAP_LIMIT_BYTES;
   const stayedTooLong = findings.firstHungUpMs === null || (findings.longestStayMs ?? 0) > HANG_UP_LIMIT_MS;
   const failures: Partial<Record<Criterion, boolean>> = {
     DEAD: !target.alive,

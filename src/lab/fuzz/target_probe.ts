@@ -27,6 +27,8 @@ watchEvery(LOOK_INTERVAL_MS, () => {
 
 answerParent((request) => {
   if ((request as ProbeRequest) === "garbage") {
+    // What buffers held is given back beside the program's work, and surely when the next collection begins.
+    collectGarbage();
     collectGarbage();
     usage = process.threadCpuUsage();
     return null;
