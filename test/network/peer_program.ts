@@ -1,6 +1,10 @@
 /** A peer of another implementation as a process: started, told what to do a line at a time, and listened to. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { sleep, systemClock } from "../../src/base/clock.ts";
+
+const DEADLINE_MS = 60_000;
+const LOOK_INTERVAL_MS = 50;
 
 /** What it prints, a line each. */
 export interface PeerEvent {
@@ -37,4 +41,11 @@ export function startPeerProgram(program: string, args: readonly string[]): Peer
       return exited;
     },
   };
+}
+
+/** Resolves to whether it came true in time: a run of minutes goes on, and tells of it at its end. */
+export async function cameTrue(condition: () => boolean): Promise<boolean> {
+  const endMs = systemClock.monotonicMs() + DEADLINE_MS;
+  while (!condition() && systemClock.monotonicMs() < endMs) await sleep(systemClock, LOOK_INTERVAL_MS);
+  return condition();
 }

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { cameTrue } from "../peer_program.ts";
 
 // Read at import by the libraries below.
 process.env.LODESTAR_PRESET ??= "minimal";
@@ -39,17 +40,15 @@ const ATTACK_SECONDS = "3";
 /** For the attacks that spend valid exits of their own. */
 const ATTACK_EXITS = 256;
 const REPORT_MS = 30_000;
-const DEADLINE_MS = 30_000;
 
 function tell(event: string, fields: object): void {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
 
 async function until(what: string, condition: () => boolean): Promise<boolean> {
-  const endMs = systemClock.monotonicMs() + DEADLINE_MS;
-  while (!condition() && systemClock.monotonicMs() < endMs) await sleep(systemClock, 50);
-  if (!condition()) tell("late", { what });
-  return condition();
+  const isSo = await cameTrue(condition);
+  if (!isSo) tell("late", { what });
+  return isSo;
 }
 
 const dir = await mkdtemp(join(tmpdir(), "msgbus-endure-"));

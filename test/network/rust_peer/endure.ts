@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { PeerProgram } from "../peer_program.ts";
+import { cameTrue, type PeerProgram } from "../peer_program.ts";
 
 // Read at import by the libraries below.
 process.env.LODESTAR_PRESET ??= "minimal";
@@ -52,9 +52,7 @@ function tell(event: string, fields: object): void {
 
 const late: string[] = [];
 async function until(what: string, condition: () => boolean): Promise<void> {
-  const endMs = systemClock.monotonicMs() + DEADLINE_MS;
-  while (!condition() && systemClock.monotonicMs() < endMs) await sleep(systemClock, 50);
-  if (!condition()) late.push(what);
+  if (!(await cameTrue(condition))) late.push(what);
 }
 
 const program = await buildRustPeer(flags["build-dir"]);

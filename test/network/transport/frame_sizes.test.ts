@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../../src/network/transport/stack.ts";
 import { until } from "../nodes.ts";
-import { collect, connectPair } from "./pair.ts";
+import { collect, connectPair, watchMuxer } from "./pair.ts";
 
 const MIB = 1024 * 1024;
 /** rust-libp2p's `MAX_FRAME_BODY_LEN`: it ends the connection at a larger frame. */
@@ -11,30 +11,13 @@ const RUST_FRAME_BYTES = MIB;
 const WINDOW_BYTES = 4 * MIB;
 const DATA = 0;
 
-/** The stack, and the bytes of each data frame that it sends. */
-function watched(stack: TransportStack): { stack: TransportStack; frames: readonly number[] } {
-  const frames: number[] = [];
-  const muxer: TransportStack["muxer"] = (options) => () => {
-    const factory = stack.muxer(options)();
-    return {
-      protocol: factory.protocol,
-      createStreamMuxer(connection) {
-        const send = connection.send.bind(connection);
-        connection.send = (data) => {
-          const header = Buffer.from(data.subarray(0, 12));
-          if (header[1] === DATA) frames.push(header.readUInt32BE(8));
-          return send(data);
-        };
-        return factory.createStreamMuxer(connection);
-      },
-    };
-  };
-  return { stack: { ...stack, muxer }, frames };
-}
-
 /** Of one write, with a window that has grown. */
 async function framesOf(sender: TransportStack, sizeBytes: number): Promise<number> {
-  const { stack, frames } = watched(sender);
+  const frames: number[] = [];
+  const stack = watchMuxer(sender, (data) => {
+    const header = Buffer.from(data.subarray(0, 12));
+    if (header[1] === DATA) frames.push(header.readUInt32BE(8));
+  });
   const { writer, reader } = await connectPair(stack, FAST_STACK);
   const received = collect(reader);
   writer.send(randomBytes(1));

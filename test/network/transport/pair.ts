@@ -1,6 +1,7 @@
 /** Two libp2p nodes on loopback, each on a stack of its own, and streams between them. */
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { createLibp2p } from "libp2p";
+import type { Bytes } from "../../../src/network/transport/bytes.ts";
 import { gatherWrites } from "../../../src/network/transport/gathered_stream.ts";
 import type { TransportStack } from "../../../src/network/transport/stack.ts";
 import { createTurn } from "../../../src/network/transport/turn.ts";
@@ -25,6 +26,25 @@ async function startNode(stack: TransportStack): Promise<Libp2p> {
       streamMuxers: [stack.muxer({})],
     }),
   );
+}
+
+/** The stack, and what its muxer sends told before it goes. */
+export function watchMuxer(stack: TransportStack, onSend: (data: Bytes) => void): TransportStack {
+  const muxer: TransportStack["muxer"] = (options) => () => {
+    const factory = stack.muxer(options)();
+    return {
+      protocol: factory.protocol,
+      createStreamMuxer(connection) {
+        const send = connection.send.bind(connection);
+        connection.send = (data) => {
+          onSend(data);
+          return send(data);
+        };
+        return factory.createStreamMuxer(connection);
+      },
+    };
+  };
+  return { ...stack, muxer };
 }
 
 export async function connectPair(first: TransportStack, second: TransportStack): Promise<Pair> {

@@ -2,39 +2,22 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { FAST_STACK, STOCK_STACK, type TransportStack } from "../../../src/network/transport/stack.ts";
 import { until } from "../nodes.ts";
-import { collect, connectPair } from "./pair.ts";
+import { collect, connectPair, watchMuxer } from "./pair.ts";
 
 const KIB = 1024;
 const WRITE_BYTES = 8 * KIB;
 const HEADER_BYTES = 12;
 const WINDOW_UPDATE = 1;
 
-/** The stack, and the bytes of each window update without a flag that it sends. */
-function watched(stack: TransportStack): { stack: TransportStack; updates: readonly number[] } {
-  const updates: number[] = [];
-  const muxer: TransportStack["muxer"] = (options) => () => {
-    const factory = stack.muxer(options)();
-    return {
-      protocol: factory.protocol,
-      createStreamMuxer(connection) {
-        const send = connection.send.bind(connection);
-        connection.send = (data) => {
-          if (data instanceof Uint8Array && data.length === HEADER_BYTES) {
-            const view = new DataView(data.buffer, data.byteOffset);
-            if (view.getUint8(1) === WINDOW_UPDATE && view.getUint16(2) === 0) updates.push(view.getUint32(8));
-          }
-          return send(data);
-        };
-        return factory.createStreamMuxer(connection);
-      },
-    };
-  };
-  return { stack: { ...stack, muxer }, updates };
-}
-
 /** The reader's updates after so many writes, each in a frame of its own. */
 async function updatesAfter(reader: TransportStack, writes: number): Promise<readonly number[]> {
-  const { stack, updates } = watched(reader);
+  /** The bytes of each window update without a flag. */
+  const updates: number[] = [];
+  const stack = watchMuxer(reader, (data) => {
+    if (!(data instanceof Uint8Array) || data.length !== HEADER_BYTES) return;
+    const view = new DataView(data.buffer, data.byteOffset);
+    if (view.getUint8(1) === WINDOW_UPDATE && view.getUint16(2) === 0) updates.push(view.getUint32(8));
+  });
   const pair = await connectPair(STOCK_STACK, stack);
   const received = collect(pair.reader);
   for (let i = 1; i <= writes; i++) {
