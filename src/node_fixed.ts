@@ -7,7 +7,7 @@ import { SLOTS_PER_EPOCH } from "@lodestar/params";
 import { isZero } from "./base/bytes.ts";
 import { CodedError, errorMessage } from "./base/errors.ts";
 import { createIdentity, loadIdentity } from "./network/identity.ts";
-import type { StatusMessage } from "./network/network.ts";
+import { backendWithoutBlocks, type StatusMessage } from "./network/network.ts";
 import type { ApiChain } from "./node_api.ts";
 import { NodeCore, type NodeCoreOptions, type NodeDeps, type RunningNode, startOrStop } from "./node_core.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "./spec/config.ts";
@@ -150,12 +150,7 @@ class FixedNode implements RunningFixedNode {
       meshTopics: [name],
       attestationSubnets: 0,
       chain,
-      backend: {
-        getStatus: () => status,
-        onStatus: () => {},
-        async *getBlocksByRange() {},
-        async *getBlocksByRoot() {},
-      },
+      backend: backendWithoutBlocks(() => status),
       exits: {
         validator: operations.triggeredExit.createValidator({
           shardCommitteePeriodEpochs: config.SHARD_COMMITTEE_PERIOD,

@@ -15,7 +15,7 @@ import { createNetwork } from "../../src/network/create_network.ts";
 import { ALL_CURES } from "../../src/network/cures/index.ts";
 import { compressBlock, decompressBlock } from "../../src/network/encoding.ts";
 import type { GossipsubInternals } from "../../src/network/gossipsub_internals.ts";
-import type { StatusMessage } from "../../src/network/network.ts";
+import { backendWithoutBlocks, type StatusMessage } from "../../src/network/network.ts";
 import { formatTopic } from "../../src/network/topics.ts";
 import { promptMessages } from "../../src/network/transport/inbound_messages.ts";
 import { leanNoise } from "../../src/network/transport/lean_noise.ts";
@@ -118,12 +118,7 @@ async function startMsgbus({ privateKey, dial, onMessage }: NodeSpec, stack: Tra
       testNetworks: ["127.0.0.0/8"],
     },
     {
-      backend: {
-        getStatus: () => status,
-        onStatus() {},
-        async *getBlocksByRange() {},
-        async *getBlocksByRoot() {},
-      },
+      backend: backendWithoutBlocks(() => status),
       onVerdict() {},
       clock: systemClock,
       random: systemRandom,

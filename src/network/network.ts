@@ -97,6 +97,11 @@ export interface ReqRespBackend {
   getBlocksByRoot(roots: Uint8Array[]): AsyncIterable<WireBlock>;
 }
 
+/** Of a node that keeps no blocks, and makes nothing of what others stand at. */
+export function backendWithoutBlocks(getStatus: () => StatusMessage): ReqRespBackend {
+  return { getStatus, onStatus() {}, async *getBlocksByRange() {}, async *getBlocksByRoot() {} };
+}
+
 export interface Network {
   readonly peerId: string;
   /** Where others can dial this node: multiaddrs with peer id. */

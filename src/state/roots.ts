@@ -6,6 +6,7 @@
  * BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR, however many older slots repeat it.
  */
 import type { Node } from "@chainsafe/persistent-merkle-tree";
+import { bytesKey } from "../base/bytes.ts";
 import { BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR } from "../spec/preset.ts";
 import type { CachedBeaconStateMessageBus } from "./beacon_state.ts";
 
@@ -30,11 +31,6 @@ const WINDOW = BLOCKS_PER_MESSAGE_BUS_ROOTS_VECTOR;
  * copies (≤ 64 entries), and spreads the copy of the shared map (≤ WINDOW entries) over as many blocks.
  */
 const RECENT_PAYLOADS_LIMIT = 64;
-
-/** 32 bytes as a string of 32 latin1 characters: the cheapest map key. */
-function keyOf(root: Uint8Array): string {
-  return Buffer.from(root.buffer, root.byteOffset, root.byteLength).toString("latin1");
-}
 
 const ZERO_KEY = "\0".repeat(32);
 const NO_SLOTS: ReadonlySet<number> = new Set();
@@ -67,7 +63,7 @@ export class RootsIndex implements RootsView {
     for (let age = WINDOW - 1; age >= 0; age--) {
       const blockNumber = latestBlockNumber - age;
       const slot = mod(blockNumber, WINDOW);
-      const key = keyOf(roots[slot] as Uint8Array);
+      const key = bytesKey(roots[slot] as Uint8Array);
       if (key !== ZERO_KEY && !skippedSlots.has(slot)) newest.set(key, blockNumber);
     }
     return new RootsIndex(latestBlockNumber, newest, new Map());
@@ -80,7 +76,7 @@ export class RootsIndex implements RootsView {
     const blockNumber = this.latestBlockNumber + 1;
     let shared = this.#shared;
     let recent = new Map(this.#recent);
-    const key = keyOf(root);
+    const key = bytesKey(root);
     if (key !== ZERO_KEY) recent.set(key, blockNumber);
     if (recent.size > RECENT_PAYLOADS_LIMIT) {
       const merged = new Map<string, number>();
@@ -97,7 +93,7 @@ export class RootsIndex implements RootsView {
   }
 
   payloadsUntilEvicted(root: Uint8Array): number {
-    const key = keyOf(root);
+    const key = bytesKey(root);
     const newest = this.#recent.get(key) ?? this.#shared.get(key);
     return newest === undefined ? -1 : Math.max(newest + WINDOW - 1 - this.latestBlockNumber, -1);
   }

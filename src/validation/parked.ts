@@ -1,4 +1,5 @@
 /** Exits whose root the node does not know yet: forged, or brought by a peer that is a block ahead. */
+import { bytesKey } from "../base/bytes.ts";
 import type { OperationSource } from "./verdict.ts";
 
 /**
@@ -70,14 +71,14 @@ export class ParkedExits {
 
   /** Whether neither a block brought the root, nor an exit that waits is proven against it. */
   isNewRoot(root: Uint8Array): boolean {
-    const key = keyOf(root);
+    const key = bytesKey(root);
     return !this.#blockRoots.has(key) && !this.#byRoot.has(key);
   }
 
   /** Keeps copies: the bytes may be views into something larger. */
   park({ ssz, root, ...rest }: ParkedExit): ParkOutcome {
     const { peerId } = rest;
-    const key = keyOf(root);
+    const key = bytesKey(root);
     if (this.#byRoot.get(key)?.has(pubkeyKeyOf(ssz)) === true) return { outcome: "KEPT" };
     const ownCount = this.#byPeer.get(peerId)?.size ?? 0;
     if (ownCount >= this.#perPeerLimit) return { outcome: "FULL" };
@@ -102,7 +103,7 @@ export class ParkedExits {
 
   /** A block on any branch, verified or not, has brought this root: whoever proves against it did not forge. */
   onBlockRoot(root: Uint8Array): void {
-    this.#blockRoots.add(keyOf(root));
+    this.#blockRoots.add(bytesKey(root));
     const oldest = this.#blockRoots.values().next();
     if (this.#blockRoots.size > BLOCK_ROOTS_LIMIT && !oldest.done) this.#blockRoots.delete(oldest.value);
   }
@@ -124,7 +125,7 @@ export class ParkedExits {
     for (const exit of this.#exits) {
       if (exit.expiresMs > nowMs) break;
       this.#remove(exit);
-      expired.push({ exit, isUnproven: !this.#blockRoots.has(keyOf(exit.root)) });
+      expired.push({ exit, isUnproven: !this.#blockRoots.has(bytesKey(exit.root)) });
     }
     return expired;
   }
@@ -140,7 +141,7 @@ export class ParkedExits {
 
   #remove(exit: ParkedExit): void {
     this.#exits.delete(exit);
-    const key = keyOf(exit.root);
+    const key = bytesKey(exit.root);
     const ofRoot = this.#byRoot.get(key);
     ofRoot?.delete(pubkeyKeyOf(exit.ssz));
     if (ofRoot?.size === 0) this.#byRoot.delete(key);
@@ -150,11 +151,6 @@ export class ParkedExits {
   }
 }
 
-/** Bytes as a string of as many latin1 characters: the cheapest map key. */
-function keyOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-}
-
 function pubkeyKeyOf(ssz: Uint8Array): string {
-  return keyOf(ssz.subarray(ssz.length - PUBKEY_SIZE_BYTES));
+  return bytesKey(ssz.subarray(ssz.length - PUBKEY_SIZE_BYTES));
 }

@@ -1,3 +1,4 @@
+import { bytesKey } from "../base/bytes.ts";
 import { GOSSIP_ROOT_MARGIN } from "../spec/preset.ts";
 import type { RootsView } from "../state/roots.ts";
 
@@ -35,13 +36,13 @@ export class SeenExits {
 
   /** Whether an exit of the validator was seen that still can be packed for long enough: a better one is let through. */
   has(pubkey: Uint8Array, headRoots: RootsView): boolean {
-    const root = this.#roots.get(keyOf(pubkey));
+    const root = this.#roots.get(bytesKey(pubkey));
     return root !== undefined && isLasting(root, headRoots);
   }
 
   /** @param root 32 bytes that nobody writes to any more. */
   add(pubkey: Uint8Array, root: Uint8Array): void {
-    const key = keyOf(pubkey);
+    const key = bytesKey(pubkey);
     this.#roots.delete(key);
     this.#roots.set(key, root);
     if (this.#roots.size <= this.#limit) return;
@@ -55,8 +56,4 @@ export class SeenExits {
       if (!isLasting(root, headRoots)) this.#roots.delete(key);
     }
   }
-}
-
-function keyOf(pubkey: Uint8Array): string {
-  return Buffer.from(pubkey.buffer, pubkey.byteOffset, pubkey.byteLength).toString("latin1");
 }

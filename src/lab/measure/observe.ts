@@ -11,7 +11,7 @@ import type { Random } from "../../base/random.ts";
 import { createNetwork } from "../../network/create_network.ts";
 import { ALL_CURES } from "../../network/cures/index.ts";
 import { createIdentity } from "../../network/identity.ts";
-import type { Network, TopicName } from "../../network/network.ts";
+import { backendWithoutBlocks, type Network, type TopicName } from "../../network/network.ts";
 import { formatTopic } from "../../network/topics.ts";
 import { computeForkDigestHex, type MessageBusBeaconConfig } from "../../spec/config.ts";
 import type { CachedState } from "../../state/beacon_state.ts";
@@ -165,12 +165,7 @@ class Observation {
         targetPeers: this.#options.peers.length,
       },
       {
-        backend: {
-          getStatus: () => status,
-          onStatus: () => {},
-          async *getBlocksByRange() {},
-          async *getBlocksByRoot() {},
-        },
+        backend: backendWithoutBlocks(() => status),
         onVerdict: () => {},
         clock,
         random,

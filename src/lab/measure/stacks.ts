@@ -20,7 +20,14 @@ import { compressBlock } from "../../network/encoding.ts";
 import type { GossipsubInternals } from "../../network/gossipsub_internals.ts";
 import { parsePrivateKey } from "../../network/identity.ts";
 import { computeMessageId, messageIdToString } from "../../network/message_id.ts";
-import type { GossipContext, GossipHandler, PeerFault, PublishOutcome, StatusMessage } from "../../network/network.ts";
+import {
+  backendWithoutBlocks,
+  type GossipContext,
+  type GossipHandler,
+  type PeerFault,
+  type PublishOutcome,
+  type StatusMessage,
+} from "../../network/network.ts";
 import { formatTopic, topicProfile } from "../../network/topics.ts";
 import { NETNS_RANGE } from "./netns.ts";
 import { watchedStack } from "./watched_stack.ts";
@@ -94,12 +101,7 @@ function msgbusNetwork(options: StackOptions, deps: StackDeps): MeasuredNetwork 
       maxPeers,
     },
     {
-      backend: {
-        getStatus: () => status,
-        onStatus: () => {},
-        async *getBlocksByRange() {},
-        async *getBlocksByRoot() {},
-      },
+      backend: backendWithoutBlocks(() => status),
       onVerdict: () => {},
       ...deps,
     },

@@ -2,6 +2,7 @@
 import { RPC } from "@chainsafe/libp2p-gossipsub/message";
 import { CodedError } from "../../base/errors.ts";
 import type { GossipsubInternals } from "../../network/gossipsub_internals.ts";
+import { varintBytes } from "../../network/transport/outbound_rpcs.ts";
 import { KnownTopics, readPlainRpc } from "../../network/transport/plain_rpc.ts";
 import type { Names } from "./names.ts";
 import { RecordBuilder, type RpcKind } from "./trace_records.ts";
@@ -144,7 +145,7 @@ export function createTracer({ node, names, sink, now, topics }: TracerOptions):
     let frameBytes = 0;
     const decodeRpc = pubsub.decodeRpc.bind(pubsub);
     pubsub.decodeRpc = (bytes) => {
-      frameBytes = bytes.length + prefixBytes(bytes.length);
+      frameBytes = bytes.length + varintBytes(bytes.length);
       return decodeRpc(bytes);
     };
     const handleReceivedRpc = pubsub.handleReceivedRpc.bind(pubsub);
@@ -229,12 +230,6 @@ function traceable(pubsub: GossipsubInternals): TracedGossipsub {
   const [moved] = Object.entries(parts).find(([, part]) => typeof part !== "function") ?? [];
   if (moved === undefined) return traced;
   throw new CodedError("LIBRARY_CHANGED", `gossipsub has no "${moved}": its events cannot be traced`, { path: moved });
-}
-
-function prefixBytes(length: number): number {
-  let bytes = 1;
-  for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
 }
 
 function withoutPrefix(frame: FrameBytes): Uint8Array {

@@ -11,9 +11,9 @@ import { receiveDirectly } from "./direct_receive.ts";
 import { sendDirectly } from "./direct_send.ts";
 import { FrameCutter } from "./frame_cutter.ts";
 import { sealedFrame } from "./noise_crypto.ts";
+import { TAG_BYTES } from "./sodium.ts";
 
 const LENGTH_BYTES = 2;
-const TAG_BYTES = 16;
 const MAX_PLAINTEXT_BYTES = 65_535 - TAG_BYTES;
 
 /** What noise's stream has beside its interface. */

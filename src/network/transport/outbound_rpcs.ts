@@ -50,7 +50,8 @@ export const sharedEncoding: Cure = {
   },
 };
 
-function varintBytes(value: number): number {
+/** Of the varint. */
+export function varintBytes(value: number): number {
   let bytes = 1;
   for (let rest = value; rest >= 0x80; rest >>>= 7) bytes++;
   return bytes;

@@ -20,6 +20,7 @@ const { makeOwnNetwork } = await import("../../../src/lab/fuzz/fixture.ts");
 const { scrape } = await import("../../../src/lab/fuzz/scrape.ts");
 const { startTarget } = await import("../../../src/lab/fuzz/target.ts");
 const { createNetwork } = await import("../../../src/network/create_network.ts");
+const { backendWithoutBlocks } = await import("../../../src/network/network.ts");
 const { compressBlock, decompressBlock } = await import("../../../src/network/encoding.ts");
 const { createIdentity } = await import("../../../src/network/identity.ts");
 const { writeNetworkDir } = await import("../../../src/state/network_dir.ts");
@@ -95,19 +96,14 @@ const node = createNetwork(
     forkDigests: [forkDigest],
   },
   {
-    backend: {
-      getStatus: () => ({
-        forkDigest: Buffer.from(forkDigest, "hex"),
-        finalizedRoot: zero,
-        finalizedEpoch: 0,
-        headRoot: zero,
-        headSlot: 0,
-        earliestAvailableSlot: 0,
-      }),
-      onStatus() {},
-      async *getBlocksByRange() {},
-      async *getBlocksByRoot() {},
-    },
+    backend: backendWithoutBlocks(() => ({
+      forkDigest: Buffer.from(forkDigest, "hex"),
+      finalizedRoot: zero,
+      finalizedEpoch: 0,
+      headRoot: zero,
+      headSlot: 0,
+      earliestAvailableSlot: 0,
+    })),
     onVerdict() {},
     clock: systemClock,
     random: systemRandom,

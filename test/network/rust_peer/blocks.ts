@@ -6,6 +6,7 @@ import { systemRandom } from "../../../src/base/random.ts";
 import { createNetwork } from "../../../src/network/create_network.ts";
 import { compressBlock } from "../../../src/network/encoding.ts";
 import { createIdentity } from "../../../src/network/identity.ts";
+import { backendWithoutBlocks } from "../../../src/network/network.ts";
 import { formatTopic } from "../../../src/network/topics.ts";
 import type { PeerEvent, PeerProgram } from "../peer_program.ts";
 import { type RustOffer, startRustPeer } from "./rust_peer.ts";
@@ -49,12 +50,7 @@ export async function exchangeBlocks(program: string, offer: RustOffer, until: U
       forkDigests: [DIGEST],
     },
     {
-      backend: {
-        getStatus: () => ({ forkDigest: Buffer.from(DIGEST, "hex"), ...status }),
-        onStatus() {},
-        async *getBlocksByRange() {},
-        async *getBlocksByRoot() {},
-      },
+      backend: backendWithoutBlocks(() => ({ forkDigest: Buffer.from(DIGEST, "hex"), ...status })),
       onVerdict() {},
       clock: systemClock,
       random: systemRandom,
